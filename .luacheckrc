@@ -1,0 +1,8 @@
+std = "lua54"
+cache = "build/luacheck.cache"
+-- A scope is there to be closed; nothing need read it.
+ignore = { "211/scope" }
+
+files["spec"] = { std = "+busted" }
+-- Definitions for editors: functions without bodies, fields without readers.
+files["types"] = { ignore = { "111", "112", "113", "211", "212", "241" } }

@@ -1,0 +1,2 @@
+--- busted under whichever Lua runs this file.
+require "busted.runner" { standalone = false }
