@@ -1,0 +1,77 @@
+--- Tasks of this library: `asyncio.lua MEASURE`.
+
+local asyncio = require "asyncio"
+local meter = dofile "bench/tasks/meter.lua"
+
+local await, create_task, sleep =
+  asyncio.await, asyncio.create_task, asyncio.sleep
+
+local function nothing()
+end
+
+local measures = {}
+
+--- A thousand tasks that give way to each other.
+function measures.switch()
+  local tasks = 1000
+  local function give_way(times)
+    for _ = 1, times do
+      sleep(0)
+    end
+  end
+  meter.each(3000 * tasks, function(n)
+    local list = {}
+    for i = 1, tasks do
+      list[i] = create_task(give_way, n // tasks)
+    end
+    for i = 1, tasks do
+      await(list[i])
+    end
+  end)
+end
+
+function measures.spawn()
+  meter.each(1000000, function(n)
+    for _ = 1, n do
+      await(create_task(nothing))
+    end
+  end)
+end
+
+--- A million tasks asleep, their deadlines in no order.
+function measures.sleepers()
+  local n, early, spread = 1000000, 10, 1
+  local done = asyncio.Future()
+  local count = meter.sleepers(n)
+  local loop = asyncio.get_running_loop()
+  local start = loop:time() + early
+  local function sleeper(i)
+    count.asleep = count.asleep + 1
+    sleep(start + i * 7919 % n / n * spread - loop:time())
+    count.asleep = count.asleep - 1
+    if count.asleep == 0 then
+      done:set_result()
+    end
+  end
+  for i = 1, n do
+    create_task(sleeper, i)
+  end
+  sleep(0)
+  count.started()
+  await(done)
+  count.ended()
+end
+
+function measures.gather()
+  local list = { n = 1000 }
+  for i = 1, list.n do
+    list[i] = nothing
+  end
+  meter.each(1000 * list.n, function(n)
+    for _ = 1, n // list.n do
+      asyncio.gather(list)
+    end
+  end)
+end
+
+asyncio.run(measures[arg[1]])
