@@ -70,4 +70,5 @@ void run_churn (const Target *t, const Plan *p) {
   nfds = leftfds(t, nfds);
   printf("rate %.1f rss %.1f fds %d\n", (double)p->total / seconds,
          (double)(target_rss(t) - rss) / 1024, nfds);
+  free(fds);
 }

@@ -149,4 +149,5 @@ void run_echo (const Target *t, const Plan *p) {
   printf("rate %.1f percpu %.1f p50 %.1f p99 %.1f busy %.0f\n", rate,
          rate / busy, histogram_quantile(0.5), histogram_quantile(0.99),
          100 * busy);
+  free(conns);
 }
