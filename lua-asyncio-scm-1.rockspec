@@ -25,8 +25,37 @@ external_dependencies = {
 build = {
   type = "builtin",
   modules = {
+    ["asyncio.core"] = {
+      sources = {
+        "src/asyncio.c",
+        "src/core/anchor.c",
+        "src/core/coroutine.c",
+        "src/core/error.c",
+        "src/core/future.c",
+        "src/core/gather.c",
+        "src/core/handle.c",
+        "src/core/item.c",
+        "src/core/loop.c",
+        "src/core/mail.c",
+        "src/core/park.c",
+        "src/core/report.c",
+        "src/core/state.c",
+        "src/core/task.c",
+        "src/core/timeout.c",
+        "src/core/timer.c",
+      },
+      incdirs = { "$(LIBUV_INCDIR)", "src" },
+      libdirs = { "$(LIBUV_LIBDIR)" },
+      libraries = { "uv", "pthread" },
+    },
+    ["asyncio.errors"] = "lua/asyncio/errors.lua",
+    ["asyncio"] = "lua/asyncio/init.lua",
+    ["asyncio.report"] = "lua/asyncio/report.lua",
+    ["asyncio.runner"] = "lua/asyncio/runner.lua",
+    ["asyncio.tasks"] = "lua/asyncio/tasks.lua",
+    ["asyncio.testing"] = "lua/asyncio/testing.lua",
   },
-  copy_directories = {},
+  copy_directories = { "docs" },
 }
 test = {
   type = "command",

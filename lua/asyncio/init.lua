@@ -1,0 +1,55 @@
+--- asyncio for Lua: coroutines as tasks on libuv.
+-- This file gathers what the core and the rooms beside it make into one
+-- table; it has no logic of its own.
+
+local core = require("asyncio.core").api
+local errors = require "asyncio.errors"
+local runner = require "asyncio.runner"
+local tasks = require "asyncio.tasks"
+local report = require "asyncio.report"
+
+local asyncio = {
+  -- running
+  run = runner.run,
+  new_event_loop = runner.new_event_loop,
+  get_event_loop = core.get_event_loop,
+  set_event_loop = core.set_event_loop,
+  get_running_loop = core.get_running_loop,
+  versions = core.versions,
+
+  -- coroutines, tasks, futures
+  async = core.async,
+  await = core.await,
+  create_task = core.create_task,
+  sleep = core.sleep,
+  current_task = core.current_task,
+  all_tasks = core.all_tasks,
+  ensure_future = core.ensure_future,
+  isfuture = core.isfuture,
+  iscoroutine = core.iscoroutine,
+  iscoroutinefunction = core.iscoroutinefunction,
+  isawaitable = core.isawaitable,
+  Future = core.Future,
+  Task = core.Task,
+  eager_task_factory = tasks.eager_task_factory,
+  create_eager_task_factory = tasks.create_eager_task_factory,
+
+  -- many at once
+  gather = core.gather,
+  shield = core.shield,
+  timeout = core.timeout,
+  timeout_at = core.timeout_at,
+  wait_for = core.wait_for,
+
+  -- errors
+  isinstance = core.isinstance,
+  pcall = errors.pcall,
+}
+
+for name, class in pairs(errors.classes) do
+  asyncio[name] = class
+end
+
+core.set_default_handler(report.default_handler)
+
+return asyncio

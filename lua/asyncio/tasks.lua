@@ -1,0 +1,85 @@
+--- Tasks: what their methods need the debug library for, and factories.
+
+local core = require("asyncio.core").api
+
+local tasks = {}
+
+local Task = core.index "asyncio.Task"
+
+--- The frames of a coroutine that can be shown, the oldest first.
+local function frames_of(co)
+  local frames = {}
+  local level = 0
+  while true do
+    local info = debug.getinfo(co, level, "Slnf")
+    if not info then
+      break
+    end
+    if info.currentline > 0 then
+      table.insert(frames, 1, {
+        source = info.short_src,
+        line = info.currentline,
+        name = info.name,
+        func = info.func,
+      })
+    end
+    level = level + 1
+  end
+  return frames
+end
+
+local function check_limit(limit)
+  if limit ~= nil and (math.type(limit) ~= "integer" or limit < 0) then
+    error("bad argument #1 to 'get_stack' (a count of frames expected)", 3)
+  end
+end
+
+--- The Lua frames of the task, the oldest first; none once it is done.
+-- @param limit at most so many, the newest ones
+function Task:get_stack(limit)
+  check_limit(limit)
+  local co = self:get_coro()
+  local frames = co and frames_of(co) or {}
+  if limit then
+    while #frames > limit do
+      table.remove(frames, 1)
+    end
+  end
+  frames.n = #frames
+  return frames
+end
+
+--- Prints the stack of the task, or where it failed.
+-- @param limit at most so many frames
+-- @param file where to (default: standard error)
+function Task:print_stack(limit, file)
+  check_limit(limit)
+  file = file or io.stderr
+  if self:done() then
+    file:write(tostring(self), "\n", self:traceback(), "\n")
+    return
+  end
+  file:write("stack of ", tostring(self), " (most recent call last):\n")
+  for _, frame in ipairs(self:get_stack(limit)) do
+    file:write(("  %s:%d: in %s\n"):format(frame.source, frame.line, frame.name or "function"))
+  end
+end
+
+--- A task factory that starts every task at once, up to its first wait.
+-- @param constructor called as `constructor(loop, coroutine, options)`
+function tasks.create_eager_task_factory(constructor)
+  if type(constructor) ~= "function" then
+    error(("bad argument #1 to 'create_eager_task_factory' (function expected, got %s)")
+      :format(type(constructor)), 2)
+  end
+  return function(loop, co, options)
+    if options.eager_start == nil then
+      options.eager_start = true
+    end
+    return constructor(loop, co, options)
+  end
+end
+
+tasks.eager_task_factory = tasks.create_eager_task_factory(core.Task)
+
+return tasks

@@ -1,0 +1,138 @@
+--- Testing: a loop for each test, a deadline, a virtual clock, a leak check.
+
+local core = require("asyncio.core").api
+local report = require "asyncio.report"
+
+local testing = {}
+
+local DEADLINE = 10  -- seconds of the loop's clock
+
+local function check_options(options, known, name)
+  for key in pairs(options) do
+    if type(key) == "string" and not known[key] then
+      error(("bad argument #1 to '%s' (unknown option '%s')"):format(name, key), 3)
+    end
+  end
+end
+
+--- A new loop, on a virtual clock if so asked.
+-- @param options `clock` = "real" or "virtual"; `autojump`: real seconds
+-- without an event before virtual time jumps
+function testing.new_event_loop(options)
+  options = options or {}
+  check_options(options, { clock = true, autojump = true }, "new_event_loop")
+  return core.new_event_loop(options.clock, options.autojump)
+end
+
+--- What is left over on the loop, as lines of text.
+local function leftovers(loop)
+  local lines = {}
+  for _, task in ipairs(core.all_tasks(loop)) do
+    lines[#lines + 1] = ("task left over: %s\n%s"):format(task, task:traceback())
+  end
+  local stats = loop:stats()
+  for kind, count in pairs(stats.handles) do
+    lines[#lines + 1] = ("handle left over: %d %s"):format(count, kind)
+  end
+  if stats.timers > 0 and #lines == 0 then
+    lines[#lines + 1] = ("timer left over: %d"):format(stats.timers)
+  end
+  return lines
+end
+
+local function cancel_all(loop)
+  for _, task in ipairs(core.all_tasks(loop)) do
+    task:cancel()
+  end
+  pcall(loop.run_until_complete, loop, function()
+    core.sleep(0)
+    core.sleep(0)
+  end)
+end
+
+--- Adds the tracebacks of the tasks that an error came through.
+local function with_traceback(err, task)
+  if type(err) == "string" then
+    return err .. "\n" .. report.chain(task)
+  elseif type(err) == "table" and type(err.message) == "string" then
+    err.message = err.message .. "\n" .. report.chain(task)
+  end
+  return err
+end
+
+local known = { clock = true, autojump = true, timeout = true, leaks = true, n = true }
+
+--- Runs a test in a task of a loop of its own; raises its error, or one that
+-- says what it left behind.
+-- @param options `[1]` the function, then its arguments; `clock`, `autojump`;
+-- `timeout`: deadline in seconds of that clock (10); `leaks = true`: don't
+-- look for what is left over
+function testing.run(options, ...)
+  if type(options) == "function" then
+    options = table.pack(options, ...)
+  end
+  check_options(options, known, "run")
+  local loop = core.new_event_loop(options.clock, options.autojump)
+  local unhandled = {}
+  loop:set_exception_handler(function(_, context)
+    local lines = {}
+    local old = io.stderr
+    local sink = { write = function(_, ...) lines[#lines + 1] = table.concat { ... } end }
+    io.stderr = sink
+    report.default_handler(loop, context)
+    io.stderr = old
+    unhandled[#unhandled + 1] = table.concat(lines)
+  end)
+  local limit = options.timeout or DEADLINE
+  local main = loop:create_task(table.unpack(options, 1, options.n or #options))
+  local expired
+  local alarm = loop:call_later(limit, function()
+    expired = ("the test is not done after %g s\n%s"):format(limit, main:traceback())
+    main:cancel()
+  end)
+  local results = table.pack(pcall(loop.run_until_complete, loop, main))
+  alarm:cancel()
+  pcall(loop.run_until_complete, loop, function() core.sleep(0) end)
+  local left = options.leaks and {} or leftovers(loop)
+  cancel_all(loop)
+  loop:close()
+  collectgarbage()
+  if expired then
+    error(expired, 0)
+  elseif not results[1] then
+    error(with_traceback(results[2], main), 0)
+  elseif #unhandled > 0 then
+    error(table.concat(unhandled, "\n"), 0)
+  elseif #left > 0 then
+    error(table.concat(left, "\n"), 0)
+  end
+  return table.unpack(results, 2, results.n)
+end
+
+--- Makes a test function for busted: `it("...", testing.async(f))`.
+-- @param f the test's body, run in a task
+-- @param options as of `testing.run`
+function testing.async(f, options)
+  if type(f) ~= "function" then
+    error(("bad argument #1 to 'async' (function expected, got %s)"):format(type(f)), 2)
+  end
+  return function(...)
+    local settings = { f, ... }
+    settings.n = select("#", ...) + 1
+    for key, value in pairs(options or {}) do
+      settings[key] = value
+    end
+    testing.run(settings)
+  end
+end
+
+--- The same on the virtual clock.
+function testing.virtual(f, options)
+  local settings = { clock = "virtual" }
+  for key, value in pairs(options or {}) do
+    settings[key] = value
+  end
+  return testing.async(f, settings)
+end
+
+return testing

@@ -1,0 +1,32 @@
+/*
+** asyncio.c
+** The front door: registers every room, nothing else.
+*/
+
+#include "core/core.h"
+
+
+/* The functions lie one level down, in 'api': so an error message names them
+   as the user knows them ('asyncio.sleep'), not as part of this module. */
+LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
+  int fresh, state = 1;
+  luaL_checkversion(L);
+  lua_settop(L, 0);
+  las_newstate(L, &fresh);
+  lua_newtable(L);
+  lua_newtable(L);
+  las_openstate(L, state);
+  las_openerror(L, state);
+  las_openpark(L, state);
+  las_openloop(L, state);
+  las_opentask(L, state);
+  las_openfuture(L, state);
+  las_openhandle(L, state);
+  las_opencoroutine(L, state);
+  las_opentimer(L, state);
+  las_opentimeout(L, state);
+  las_opengather(L, state);
+  las_openreport(L, state);
+  lua_setfield(L, -2, "api");
+  return 1;
+}

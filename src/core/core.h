@@ -1,0 +1,573 @@
+/*
+** core.h
+** The core: loop, items, futures, tasks and the one way to park and wake.
+** It knows Lua and uv_loop_t only; every other floor is built on it.
+*/
+
+#ifndef las_core_h
+#define las_core_h
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "lua.h"
+#include "lauxlib.h"
+
+#if LUA_VERSION_NUM < 504
+#error "lua-asyncio needs Lua 5.4.3 or later"
+#endif
+#if UV_VERSION_HEX < 0x012a00
+#error "lua-asyncio needs libuv 1.42 or later"
+#endif
+
+#if defined(LUAI_ASSERT)
+#include <assert.h>
+#define las_assert(c)	assert(c)
+#else
+#define las_assert(c)	((void)0)
+#endif
+
+#if defined(__GNUC__)
+#define LAS_API		__attribute__((visibility("hidden"))) extern
+#define las_likely(x)	__builtin_expect(((x) != 0), 1)
+#define las_unlikely(x)	__builtin_expect(((x) != 0), 0)
+#else
+#define LAS_API		extern
+#define las_likely(x)	(x)
+#define las_unlikely(x)	(x)
+#endif
+
+/* what a field embedded in a struct belongs to */
+#define las_owner(p, type, field) \
+  ((type *)(void *)((char *)(p) - offsetof(type, field)))
+
+typedef struct las_State las_State;
+typedef struct las_Loop las_Loop;
+typedef struct las_Item las_Item;
+typedef struct las_Future las_Future;
+typedef struct las_Task las_Task;
+
+
+/*
+** {==================================================================
+** State: one block for each Lua state, upvalue 1 of every C function
+** ===================================================================
+*/
+
+/* types of userdata; their metatables hang off the state block */
+enum las_Type {
+  LAS_TLOOP, LAS_TFUTURE, LAS_TTASK, LAS_THANDLE, LAS_TTIMERHANDLE,
+  LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER,
+  LAS_TREADER, LAS_TWRITER, LAS_TLISTENER,
+  LAS_NTYPES
+};
+
+/* values that the state block anchors (its user values) */
+enum las_Anchored {
+  LAS_UTYPES = 1,	/* table: type number -> metatable */
+  LAS_UERRORS,		/* table: class name -> error class */
+  LAS_UHANDLER,		/* the default exception handler, a function */
+  LAS_UCURRENT,		/* loop set by 'set_event_loop', or nil */
+  LAS_UTASKMAIN,	/* function at the base of every task */
+  LAS_UMSGH,		/* its message handler */
+  LAS_URAISE,		/* raises the current task's cancel: for hooks */
+  LAS_UDOOR,		/* runs a ready handle or job, protected */
+  LAS_UAWAIT,		/* the function 'await' */
+  LAS_NUSTATE = LAS_UAWAIT
+};
+
+struct las_State {
+  las_Loop *loop;	/* the loop that runs in this Lua state, or NULL */
+  const void *mt[LAS_NTYPES];	/* identity of each type's metatable */
+  uint64_t ntasks;	/* tasks ever made: gives them their numbers */
+};
+
+#if LUA_VERSION_RELEASE_NUM >= 50406
+#define las_closethread(L,from)	lua_closethread(L, from)
+#else
+#define las_closethread(L,from)	((void)(from), lua_resetthread(L))
+#endif
+
+#define las_state(L)	((las_State *)lua_touserdata(L, lua_upvalueindex(1)))
+
+/* Makes the state block, or finds the one this Lua state already has.
+   [-0, +1, m] pushes it; '*fresh' tells whether it was made now */
+LAS_API las_State *las_newstate (lua_State *L, int *fresh);
+
+/* The state block where there is no upvalue. [-0, +1, -] */
+LAS_API las_State *las_pushstate (lua_State *L);
+
+/* Pushes a user value of the state block. [-0, +1, -] */
+#define las_getanchored(L,i)	lua_getiuservalue(L, lua_upvalueindex(1), i)
+
+/* Makes type 't': its metatable with 'meta' (may be NULL), and 'methods'
+   under '__index'. The state block lies at stack index 'state'. [-0, +0, m] */
+LAS_API void las_newtype (lua_State *L, int state, enum las_Type t,
+                          const char *name, const luaL_Reg *methods,
+                          const luaL_Reg *meta);
+
+/* Sets functions of 'l' (state block as upvalue) in the table on top. */
+LAS_API void las_setfuncs (lua_State *L, int state, const luaL_Reg *l);
+
+/* Adds methods to type 't'. [-0, +0, m] */
+LAS_API void las_addmethods (lua_State *L, int state, enum las_Type t,
+                             const luaL_Reg *methods);
+
+/* Gives the userdata on top its type's metatable. [-0, +0, -] */
+LAS_API void las_settype (lua_State *L, enum las_Type t);
+
+/* The userdata at 'i' if it is of type 't', else NULL. Never raises. */
+LAS_API void *las_test (lua_State *L, las_State *S, int i, enum las_Type t);
+
+/* As las_test, but raises an argument error. 'i' must be positive. */
+LAS_API void *las_check (lua_State *L, int i, enum las_Type t);
+
+/* Raises unless every string key of the table at 'i' stands in 'names'
+   (ends with NULL). 'what' is the function's name. */
+LAS_API void las_checkoptions (lua_State *L, int i,
+                               const char *const names[]);
+
+/* Argument 'i' as a duration in seconds, finite or huge, never NaN. */
+LAS_API lua_Number las_checkseconds (lua_State *L, int i);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Items: what can stand in the ready queue, a list of waiters or the heap
+** ===================================================================
+*/
+
+enum las_ItemType {
+  LAS_FUTURE,	/* a plain future: never queued itself */
+  LAS_TASK,	/* made ready, the loop resumes it */
+  LAS_HANDLE,	/* made ready, the loop calls its function */
+  LAS_JOB,	/* made ready, the loop calls a C function, protected */
+  LAS_WATCH	/* told at once, in C: no Lua, no raise */
+};
+
+struct las_Item {
+  uint32_t slot;	/* its place among the loop's anchors; 0 for none */
+  uint8_t type;		/* enum las_ItemType */
+  uint8_t state;	/* of a future: enum las_Outcome */
+  uint8_t phase;	/* of a task: enum las_Phase; of others: is queued? */
+  uint8_t flags;	/* LAS_F... */
+  union {
+    struct { las_Item *next, *prev; } list;	/* while in a list */
+    struct { uint64_t seq; size_t index; } heap;	/* while in the heap */
+  } u;
+};
+
+typedef struct las_Watch {
+  las_Item item;	/* first */
+  void (*told) (struct las_Watch *w);	/* its event came; C only */
+} las_Watch;
+
+typedef struct las_Job {
+  las_Item item;	/* first */
+  lua_CFunction run;	/* gets the job as a light userdata, then the loop */
+} las_Job;
+
+/* a circular list of items, by its first one */
+typedef las_Item *las_List;
+
+LAS_API void las_append (las_List *l, las_Item *it);
+LAS_API void las_unlink (las_List *l, las_Item *it);
+
+typedef struct las_Deadline {
+  uint64_t when;	/* nanoseconds of the loop's clock */
+  las_Item *item;
+} las_Deadline;
+
+typedef struct las_Heap {
+  las_Deadline *v;	/* 1-based in las_Item.u.heap.index, 0-based here */
+  size_t n, size;
+  uint64_t seq;		/* items ever added: breaks ties, first in first out */
+} las_Heap;
+
+LAS_API int las_heapreserve (las_Heap *h);	/* room for one more? */
+LAS_API void las_heapadd (las_Heap *h, las_Item *it, uint64_t when);
+LAS_API void las_heapremove (las_Heap *h, las_Item *it);
+#define las_heaptop(h)	((h)->v[0].item)
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Futures and tasks
+** ===================================================================
+*/
+
+enum las_Outcome {
+  LAS_PENDING, LAS_FINISHED, LAS_FAILED, LAS_CANCELLED
+};
+
+enum las_Phase {
+  LAS_NEW,	/* never stepped; stands in the ready queue */
+  LAS_READY,	/* woken; stands in the ready queue */
+  LAS_RUNNING,	/* being stepped, or it has stepped another into being */
+  LAS_PARKED,	/* waits, as 'wait' says */
+  LAS_DONE
+};
+
+#define LAS_FMUST	0x01	/* a cancel waits for the next suspension */
+#define LAS_FTHROW	0x02	/* the wait was cancelled: raise on resuming */
+#define LAS_FYIELD	0x04	/* is ready because it gave way */
+#define LAS_FBARE	0x08	/* ... by a bare 'coroutine.yield' */
+#define LAS_FSEEN	0x10	/* somebody looked at the outcome */
+#define LAS_FMULTI	0x20	/* the value is a table: count, then results */
+#define LAS_FVOID	0x40	/* there is no result at all */
+#define LAS_FERROBJ	0x80	/* cancelled: the value is the error itself */
+
+struct las_Future {
+  las_Item item;	/* first */
+  las_Loop *loop;	/* alive: user value LAS_ULOOP */
+  las_List waiters;	/* tasks, handles (callbacks) and watches, in order */
+};
+
+/* user values of futures and tasks */
+#define LAS_UVALUE	1	/* a task's thread, then the outcome */
+#define LAS_ULOOP	2
+#define LAS_UEXTRA	3	/* nil or a table, by the numbers below */
+
+/* what is seldom there: fields of the extra table */
+enum las_Extra {
+  LAS_XNAME = 1, LAS_XTRACEBACK, LAS_XCAUSE, LAS_XREPORTER, LAS_XCALLBACKS,
+  LAS_XMESSAGE, LAS_XPLACE
+};
+
+/* A way of waiting. Nothing here may raise or call Lua. */
+typedef struct las_Wait {
+  const char *name;	/* what reports call it */
+  void (*leave) (las_Task *t);	/* unlink; NULL: in a future's list */
+  las_Future *(*inner) (las_Task *t);	/* a cancel goes to this one first;
+					   NULL: to nobody */
+  struct las_Work *(*many) (las_Task *t);	/* or to many: the work of
+					   passing it on, embedded somewhere */
+} las_Wait;
+
+typedef struct las_Work {
+  struct las_Work *next;
+  void (*run) (struct las_Work *w);	/* calls las_cancelinner for each */
+} las_Work;
+
+struct las_Task {
+  las_Future f;		/* first */
+  lua_State *co;	/* anchored by LAS_UVALUE until done */
+  const las_Wait *wait;	/* how it waits, while LAS_PARKED */
+  void *what;		/* what it waits for: read by 'wait' */
+  unsigned ncancels : 28;	/* cancels asked for and not taken back */
+  unsigned outcome : 4;	/* how its body ended, before it is settled */
+  uint32_t mark;	/* pass of the cancel that came by last */
+  uint64_t id;		/* number for its default name */
+};
+
+/* Makes a plain future of the loop. [-0, +1, m] */
+LAS_API las_Future *las_newfuture (lua_State *L, las_Loop *lp);
+
+LAS_API las_Future *las_tofuture (lua_State *L, las_State *S, int i);
+LAS_API las_Future *las_checkfuture (lua_State *L, int i);
+
+/* Ends a future whose value and flags are in place: tells all waiters.
+   Cannot raise. */
+LAS_API void las_settle (las_Future *f, enum las_Outcome how);
+
+/* Asks the future (or task) to cancel: true unless it was done. */
+LAS_API int las_cancel (las_Future *f);
+
+/* The same for a las_Work: part of the cancel under way. */
+LAS_API void las_cancelinner (las_Future *f);
+
+/* Results of the done future at 'i', or raises its error. [-0, +n, e] */
+LAS_API int las_outcome (lua_State *L, int i);
+
+/* Pushes the error of a failed or cancelled future at 'i'. [-0, +1, m] */
+LAS_API void las_pusherror (lua_State *L, int i);
+
+/* Stores the 'n' values on top as the results of the future at 'i'.
+   [-n, +0, m] */
+LAS_API void las_setvalues (lua_State *L, int i, int n);
+
+/* Pushes field 'x' of the extra table of the future at 'i'. [-0, +1, -] */
+LAS_API int las_getextra (lua_State *L, int i, enum las_Extra x);
+/* Pops a value into it. [-1, +0, m] */
+LAS_API void las_setextra (lua_State *L, int i, enum las_Extra x);
+
+/* Makes a task of the loop from the body (see las_tobody) and the 'n'
+   arguments on top. It must be started. [-(n+1), +1, m] */
+LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
+/* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */
+LAS_API void las_start (las_Task *t, int eager);
+
+/* Can what stands at stack index 'i' be a task's body? A function or a fresh
+   coroutine can; a coroutine function is replaced by its own body. Raises an
+   argument error for 'arg' if the coroutine is not fresh. */
+LAS_API int las_tobody (lua_State *L, int i, int arg);
+LAS_API int las_iscallable (lua_State *L, int i);
+LAS_API int las_isawaitable (lua_State *L, int i);
+/* Raises an argument error for 'arg' unless las_ensurefuture can take what
+   lies at 'i'. */
+LAS_API void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg);
+/* Is the table at 'i' an awaitable or callable one, and so not a list? */
+LAS_API int las_isthing (lua_State *L, int i);
+
+/* Length of a list argument: its field 'n', else its border. */
+LAS_API int las_listlen (lua_State *L, int i);
+
+/* The future at 'i'; other awaitables there are made a task of 'lp' and
+   replaced by it. Raises an argument error for 'arg'. */
+LAS_API las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i,
+                                      int arg);
+
+/* The protected resume. Cannot raise. */
+LAS_API void las_step (las_Loop *lp, las_Task *t);
+/* The same for a parked task that is unlinked but stands in no queue. */
+LAS_API void las_stepnow (las_Loop *lp, las_Task *t);
+/* The body of a task was ended by another resume than the loop's. */
+LAS_API void las_endstray (las_Task *t);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Parking and waking: the one way to suspend
+** ===================================================================
+*/
+
+/* The current task; raises unless L is a task's own running coroutine that
+   can yield. 'fname' names the function in the message. Comes first in
+   every function that may suspend, before any fast path. */
+LAS_API las_Task *las_checktask (lua_State *L, const char *fname);
+
+/* The quiet form: NULL where las_checktask would raise. */
+LAS_API las_Task *las_currenttask (lua_State *L, las_State *S);
+
+/* Marks the task as waiting. The caller has linked it (las_append, or the
+   heap), and yields next. A pending cancel must have been raised before by
+   las_checkcancel. Cannot fail. */
+LAS_API void las_park (las_Task *t, const las_Wait *wait, void *what);
+
+/* Raises the cancel that waits for this suspension, if any. Call it just
+   before linking and parking. */
+LAS_API void las_checkcancel (lua_State *L, las_Task *t);
+
+/* Raises the current task's CancelledError. */
+LAS_API int las_raisecancel (lua_State *L);
+
+/* First thing in a continuation after a yield: raises if the wait was
+   cancelled, or if a stranger resumed the coroutine. Returns the task. */
+LAS_API las_Task *las_checkwake (lua_State *L);
+
+/* Makes a waiting task ready; it must be unlinked already. */
+LAS_API void las_wake (las_Task *t);
+
+/* Wakes a task of a list of tasks only; unlinks it. */
+LAS_API void las_wakefirst (las_List *l);
+
+/* Makes the waiting task ready to raise CancelledError; calls 'leave'. */
+LAS_API void las_throw (las_Task *t);
+
+/* Counts an operation that did not suspend. True when the task has had its
+   share: it should las_giveway and yield before it takes anything. */
+#define las_spent(lp)	((lp)->budget-- <= 0)
+
+/* Puts the running task at the end of the ready queue; then yield. A cancel
+   meanwhile is raised by las_checkwake. */
+LAS_API void las_giveway (lua_State *L, las_Task *t);
+
+LAS_API void las_queue (las_Loop *lp, las_Item *it);	/* makes ready */
+
+/* The deadline or the event of an item has come. */
+LAS_API void las_tell (las_Loop *lp, las_Item *it);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Loop
+** ===================================================================
+*/
+
+#define LAS_BUDGET	128	/* operations that need not suspend, in a row */
+#define LAS_POLLEVERY	61	/* steps between polls while the queue is full */
+#define LAS_READSIZE	(256 * 1024)	/* the loop's one read buffer, bytes */
+
+/* user values of a loop */
+enum las_LoopAnchored {
+  LAS_LANCHOR = 1,	/* the scratch thread with the anchors, below */
+  LAS_LHANDLER,		/* exception handler, or nil */
+  LAS_LFACTORY,		/* task factory, or nil */
+  LAS_NULOOP = LAS_LFACTORY
+};
+
+/* stack of the scratch thread 'anchor' */
+enum las_AnchorStack {
+  LAS_ATABLE = 1,	/* table: slot -> what runs, else next free slot */
+  LAS_ALOOP,		/* the loop itself */
+  LAS_AWEAK,		/* weak table: slot -> callback or reporter to come */
+  LAS_ADOOR,		/* LAS_UDOOR of the state */
+  LAS_ACAUSE		/* future whose error was raised last */
+};
+
+struct las_Loop {
+  las_State *S;
+  lua_State *anchor;	/* never runs; only non-raising calls on it */
+  lua_State *L;		/* runs the loop, or NULL */
+  las_Item *ready, *readytail;	/* queue, by u.list.next */
+  size_t nready;
+  las_Heap heap;	/* deadlines */
+  las_Task *current;	/* being stepped */
+  lua_State *driven;	/* innermost coroutine that the loop drives */
+  int budget;		/* operations left before the task gives way */
+  unsigned ticks;	/* items run since the last poll */
+  uint64_t clock;	/* virtual time, nanoseconds */
+  uint64_t autojump;	/* real nanoseconds a virtual clock waits */
+  uint32_t freeslot;	/* head of the free anchors; 0 when none */
+  uint32_t nslots;	/* anchors in the table, free ones too */
+  uint32_t nanchored;	/* in use */
+  uint32_t patience;	/* anchors to make before the next try to compact */
+  uint32_t ntasks;	/* tasks that are not done */
+  uint32_t cancelpass;	/* number of the cancel under way */
+  las_Work *work;	/* what the cancel under way still has to do */
+  uint32_t busy;	/* look-ups and the like: they keep it waiting */
+  uint8_t virtual;	/* is the clock virtual? */
+  uint8_t stop;		/* end of the run asked for */
+  uint8_t closed;
+  uint8_t debug;
+  uint8_t interrupted;	/* SIGINT came and cancelled the main task */
+  las_List reporters;	/* of failures nobody has looked at yet */
+  uint8_t deadlocked;	/* the main task is to raise DeadlockError */
+  uint8_t depth;	/* eager starts inside one another */
+  struct { lua_Hook f; int mask, count; } hook;	/* the user's, while ours is in
+				its place */
+  las_Future *main;	/* what the run waits for, or NULL */
+  int pid;		/* the process that made it */
+  uv_loop_t uv;
+  uv_timer_t timer;	/* serves the heap */
+  uv_async_t async;	/* wakes the loop from threads and signals */
+  struct las_Mailbox *mailbox;	/* results of other threads */
+  char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
+  struct las_Resource *resources;	/* what 'close' must close first */
+  uint64_t turns, nread, nwritten;	/* for stats */
+  uint64_t longest;	/* longest step in nanoseconds, in debug mode */
+  double slow;		/* a step longer than this is reported, seconds */
+};
+
+/* Something outside the core that lives on a loop: streams, listeners. */
+typedef struct las_Resource {
+  struct las_Resource *next, *prev;
+  void (*drop) (struct las_Resource *r);	/* the loop closes: let go of uv
+				and of the loop. C only */
+  const char *kind;	/* what 'stats' counts it as */
+} las_Resource;
+
+LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
+LAS_API void las_disown (las_Loop *lp, las_Resource *r);
+
+/* The running loop; raises 'no running event loop'. */
+LAS_API las_Loop *las_checkrunning (lua_State *L);
+/* The loop at 'i', not closed, of this process. */
+LAS_API las_Loop *las_checkloop (lua_State *L, int i);
+/* The running loop, else the one set by set_event_loop, else raises. */
+LAS_API las_Loop *las_defaultloop (lua_State *L);
+LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
+
+LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
+/* the moment 'seconds' from now on the loop's clock */
+LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
+/* loop time in seconds as nanoseconds */
+LAS_API uint64_t las_moment (lua_Number when);
+
+/* The loop's read buffer, or NULL without memory. */
+LAS_API char *las_readbuf (las_Loop *lp);
+
+/* Anchors. las_anchor makes the loop hold the value at 'i' and returns its
+   slot [-0, +0, m]; the others cannot raise. las_reserve takes a slot that
+   holds nothing yet. */
+LAS_API uint32_t las_anchor (lua_State *L, las_Loop *lp, int i);
+LAS_API uint32_t las_reserve (lua_State *L, las_Loop *lp);
+LAS_API void las_fill (lua_State *L, las_Loop *lp, uint32_t slot, int i);
+LAS_API void las_release (las_Loop *lp, uint32_t slot);
+/* A reserved slot for the value at 'i', which the loop does not hold until
+   las_hold says so (it must be alive then). [-0, +0, m] */
+LAS_API uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i);
+LAS_API void las_hold (las_Loop *lp, uint32_t slot);
+LAS_API void las_pushanchored (lua_State *L, las_Loop *lp, uint32_t slot);
+
+/* Other threads hand in a message; the loop takes it on its own thread. */
+typedef struct las_Message {
+  struct las_Message *next;
+  void (*deliver) (struct las_Message *m, las_Loop *lp);	/* lp NULL: the
+				loop is gone: only free it. C only */
+} las_Message;
+typedef struct las_Mailbox las_Mailbox;
+LAS_API int las_openmailbox (las_Loop *lp);
+LAS_API void las_closemailbox (las_Loop *lp);
+LAS_API void las_takemail (las_Loop *lp);
+LAS_API las_Mailbox *las_holdmailbox (las_Loop *lp);
+LAS_API void las_post (las_Mailbox *m, las_Message *msg);	/* lets go of m */
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Errors and reports
+** ===================================================================
+*/
+
+/* Pushes a new error object of the class, with message 'fmt'. [-0, +1, m] */
+LAS_API void las_newerror (lua_State *L, const char *cls,
+                           const char *fmt, ...);
+/* Raises one. */
+LAS_API int las_error (lua_State *L, const char *cls, const char *fmt, ...);
+/* Pushes an OSError for the libuv error code; 'address' may be NULL. */
+LAS_API void las_pushoserror (lua_State *L, int err, const char *syscall,
+                              const char *address);
+LAS_API int las_oserror (lua_State *L, int err, const char *syscall,
+                         const char *address);
+/* Is the value at 'i' an error object of the class? */
+LAS_API int las_iserror (lua_State *L, int i, const char *cls);
+
+/* Pushes a DeadlockError that lists every waiting task. [-0, +1, m] */
+LAS_API void las_deadlockerror (lua_State *L, las_Loop *lp);
+
+/* Calls the exception handler with the context table on top of L. Cannot
+   raise. [-1, +0, -] */
+LAS_API void las_callhandler (lua_State *L, las_Loop *lp);
+
+/* Makes a reporter for the failed task at 'i'. [-0, +0, m] */
+LAS_API void las_newreporter (lua_State *L, int i);
+/* Queues the report of a failed task now. 'message' is static. */
+LAS_API void las_reportnow (las_Loop *lp, las_Task *t, const char *message);
+LAS_API void las_reportall (lua_State *L, las_Loop *lp);
+
+/* }================================================================== */
+
+
+/* what the front door registers: [-0, +0, m]; module table on top, the state
+   block at index 'state' */
+LAS_API void las_openstate (lua_State *L, int state);
+LAS_API void las_openloop (lua_State *L, int state);
+LAS_API void las_openpark (lua_State *L, int state);
+LAS_API void las_openhandle (lua_State *L, int state);
+LAS_API void las_openfuture (lua_State *L, int state);
+LAS_API void las_opentask (lua_State *L, int state);
+LAS_API void las_opencoroutine (lua_State *L, int state);
+LAS_API void las_opentimer (lua_State *L, int state);
+LAS_API void las_opentimeout (lua_State *L, int state);
+LAS_API void las_opengather (lua_State *L, int state);
+LAS_API void las_openerror (lua_State *L, int state);
+LAS_API void las_openreport (lua_State *L, int state);
+
+/* Calls a ready handle or job, protected. Cannot raise. */
+LAS_API void las_tellhandle (las_Loop *lp, las_Item *it);
+LAS_API void las_runhandle (las_Loop *lp, las_Item *it);
+
+#endif

@@ -1,0 +1,401 @@
+/*
+** handle.c
+** Handles: functions that the loop calls, soon, later or when a future is
+** done. They run through the loop's second door, a protected call.
+*/
+
+#include <string.h>
+
+#include "core/core.h"
+
+
+/* item.phase of a handle */
+enum {IDLE, QUEUED, TIMED, AWAITING, CANCELLED};
+
+/* user values: function, loop, arguments */
+enum {FUNCTION = 1, LOOP, ARGS};
+
+typedef struct Handle {
+  las_Item item;	/* first */
+  las_Loop *loop;
+  uint64_t when;	/* of a timer handle, nanoseconds */
+  int nargs;
+  int weak;		/* is a callback of a future: held only once told */
+} Handle;
+
+
+/*
+** {==================================================================
+** The door
+** ===================================================================
+*/
+
+/* Message handler: the error becomes the context of a report. */
+static int tocontext (lua_State *L) {
+  lua_settop(L, 1);
+  lua_createtable(L, 0, 4);
+  lua_pushvalue(L, 1);
+  lua_setfield(L, 2, "exception");
+  luaL_traceback(L, L, NULL, 1);
+  lua_setfield(L, 2, "traceback");
+  return 1;
+}
+
+
+/* Reports what a callback raised: context (or what became of it) on top. */
+static void report (lua_State *L, las_Loop *lp, int handle) {
+  if (!lua_istable(L, -1) || lua_getmetatable(L, -1)) {  /* no memory? */
+    lua_settop(L, handle);
+    lua_newtable(L);
+    lua_pushliteral(L, "not enough memory");
+    lua_setfield(L, -2, "exception");
+  }
+  lua_pushliteral(L, "exception in a callback");
+  lua_setfield(L, -2, "message");
+  lua_pushvalue(L, handle);
+  lua_setfield(L, -2, "handle");
+  las_callhandler(L, lp);
+}
+
+
+static void callhandle (lua_State *L, Handle *h) {
+  las_Loop *lp = h->loop;
+  int i, handle;
+  las_pushanchored(L, lp, h->item.slot);
+  las_release(lp, h->item.slot);
+  h->item.slot = 0;
+  if (h->item.phase == CANCELLED)
+    return;
+  h->item.phase = IDLE;
+  handle = lua_gettop(L);
+  luaL_checkstack(L, h->nargs + 8, NULL);
+  lua_pushcfunction(L, tocontext);
+  lua_getiuservalue(L, handle, FUNCTION);
+  for (i = 0; i < h->nargs; i++)
+    lua_getiuservalue(L, handle, ARGS + i);
+  if (lua_pcall(L, h->nargs, 0, handle + 1) != LUA_OK)
+    report(L, lp, handle);
+}
+
+
+/* door(item): calls what is ready */
+static int door (lua_State *L) {
+  las_Item *it = (las_Item *)lua_touserdata(L, 1);
+  if (it->type == LAS_HANDLE)
+    callhandle(L, (Handle *)it);
+  else {
+    las_Job *job = (las_Job *)it;
+    job->run(L);
+  }
+  return 0;
+}
+
+
+void las_runhandle (las_Loop *lp, las_Item *it) {
+  lua_State *L = lp->L;
+  lua_pushvalue(lp->anchor, LAS_ADOOR);
+  lua_xmove(lp->anchor, L, 1);
+  lua_pushlightuserdata(L, it);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {  /* no memory even to report? */
+    const char *msg = lua_tostring(L, -1);
+    lua_writestringerror("asyncio: %s\n", msg ? msg : "error in a callback");
+    lua_pop(L, 1);
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Making handles
+** ===================================================================
+*/
+
+/* A handle for the function at 'f' and all values above it. The loop lies at
+   stack index 'loop'. [-0, +1, m] */
+static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
+                          enum las_Type type) {
+  int i, n = lua_gettop(L) - f;
+  Handle *h;
+  luaL_checkstack(L, 4, NULL);
+  h = (Handle *)lua_newuserdatauv(L, sizeof(*h), ARGS + n - 1);
+  memset(h, 0, sizeof(*h));
+  h->item.type = LAS_HANDLE;
+  h->item.phase = IDLE;
+  h->loop = lp;
+  h->nargs = n;
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -2, LOOP);
+  lua_pushvalue(L, f);
+  lua_setiuservalue(L, -2, FUNCTION);
+  for (i = 0; i < n; i++) {
+    lua_pushvalue(L, f + 1 + i);
+    lua_setiuservalue(L, -2, ARGS + i);
+  }
+  las_settype(L, type);
+  return h;
+}
+
+
+static void checkcallable (lua_State *L, int i) {
+  if (!las_iscallable(L, i))
+    luaL_typeerror(L, i, "function");
+}
+
+
+/* loop:call_soon(f, ...) */
+static int loop_call_soon (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  Handle *h;
+  checkcallable(L, 2);
+  h = newhandle(L, lp, 2, LAS_THANDLE);
+  h->item.slot = las_anchor(L, lp, -1);
+  h->item.phase = QUEUED;
+  las_queue(lp, &h->item);
+  return 1;
+}
+
+
+static int calltimed (lua_State *L, las_Loop *lp, uint64_t when) {
+  Handle *h;
+  checkcallable(L, 3);
+  h = newhandle(L, lp, 3, LAS_TTIMERHANDLE);
+  if (!las_heapreserve(&lp->heap))
+    return luaL_error(L, "not enough memory");
+  h->item.slot = las_anchor(L, lp, -1);
+  h->item.phase = TIMED;
+  h->when = when;
+  las_heapadd(&lp->heap, &h->item, when);
+  return 1;
+}
+
+
+/* loop:call_later(delay, f, ...) */
+static int loop_call_later (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  return calltimed(L, lp, las_after(lp, las_checkseconds(L, 2)));
+}
+
+
+/* loop:call_at(when, f, ...): 'when' as of loop:time() */
+static int loop_call_at (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  return calltimed(L, lp, las_moment(las_checkseconds(L, 2)));
+}
+
+
+/* future:add_done_callback(f) */
+static int future_add_done_callback (lua_State *L) {
+  las_Future *f = las_checkfuture(L, 1);
+  las_Loop *lp = f->loop;
+  Handle *h;
+  checkcallable(L, 2);
+  lua_settop(L, 2);
+  if (lp->closed)
+    return luaL_error(L, "the loop is closed");
+  lua_pushvalue(L, 1);
+  h = newhandle(L, lp, 2, LAS_TCALLBACK);  /* at 4 */
+  if (f->item.state != LAS_PENDING) {
+    h->item.slot = las_anchor(L, lp, 4);
+    h->item.phase = QUEUED;
+    las_queue(lp, &h->item);
+  }
+  else {
+    if (las_getextra(L, 1, LAS_XCALLBACKS) == LUA_TNIL) {
+      lua_pop(L, 1);
+      lua_newtable(L);
+      lua_pushvalue(L, -1);
+      las_setextra(L, 1, LAS_XCALLBACKS);
+    }
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    h->item.slot = las_anchorweak(L, lp, 4);
+    h->item.phase = AWAITING;
+    h->weak = 1;
+    las_append(&f->waiters, &h->item);
+  }
+  return 0;
+}
+
+
+/* The callback leaves its future. */
+static void unawait (las_Future *f, Handle *h) {
+  las_unlink(&f->waiters, &h->item);
+  las_release(h->loop, h->item.slot);
+  h->item.slot = 0;
+  h->item.phase = IDLE;
+}
+
+
+/* future:remove_done_callback(f): how many were removed */
+static int future_remove_done_callback (lua_State *L) {
+  las_Future *f = las_checkfuture(L, 1);
+  lua_Integer i, kept = 0, n;
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  if (f->item.state != LAS_PENDING ||
+      las_getextra(L, 1, LAS_XCALLBACKS) == LUA_TNIL) {
+    lua_pushinteger(L, 0);
+    return 1;
+  }
+  n = (lua_Integer)lua_rawlen(L, -1);
+  for (i = 1; i <= n; i++) {
+    int same;
+    lua_rawgeti(L, -1, i);
+    lua_getiuservalue(L, -1, FUNCTION);
+    same = lua_rawequal(L, -1, 2);
+    lua_pop(L, 1);
+    if (same) {
+      unawait(f, (Handle *)lua_touserdata(L, -1));
+      lua_pop(L, 1);
+    }
+    else
+      lua_rawseti(L, -2, ++kept);
+  }
+  for (i = kept + 1; i <= n; i++) {
+    lua_pushnil(L);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushinteger(L, n - kept);
+  return 1;
+}
+
+
+void las_tellhandle (las_Loop *lp, las_Item *it) {
+  Handle *h = (Handle *)it;
+  if (h->weak) {
+    las_hold(lp, it->slot);
+    h->weak = 0;
+  }
+  it->phase = QUEUED;
+  las_queue(lp, it);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Methods
+** ===================================================================
+*/
+
+static Handle *checkhandle (lua_State *L) {
+  las_State *S = las_state(L);
+  Handle *h = (Handle *)las_test(L, S, 1, LAS_THANDLE);
+  if (h == NULL)
+    h = (Handle *)las_check(L, 1, LAS_TTIMERHANDLE);
+  return h;
+}
+
+
+/* handle:cancel(): forgets function and arguments at once */
+static int handle_cancel (lua_State *L) {
+  Handle *h = checkhandle(L);
+  int i;
+  if (h->item.phase == CANCELLED)
+    return 0;
+  if (h->item.phase == TIMED && !h->loop->closed) {
+    las_heapremove(&h->loop->heap, &h->item);
+    las_release(h->loop, h->item.slot);
+    h->item.slot = 0;
+  }
+  h->item.phase = CANCELLED;
+  lua_pushnil(L);
+  lua_setiuservalue(L, 1, FUNCTION);
+  for (i = 0; i < h->nargs; i++) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, ARGS + i);
+  }
+  return 0;
+}
+
+
+static int handle_cancelled (lua_State *L) {
+  lua_pushboolean(L, checkhandle(L)->item.phase == CANCELLED);
+  return 1;
+}
+
+
+static int handle_when (lua_State *L) {
+  Handle *h = (Handle *)las_check(L, 1, LAS_TTIMERHANDLE);
+  lua_pushnumber(L, (lua_Number)h->when / 1e9);
+  return 1;
+}
+
+
+static int handle_tostring (lua_State *L) {
+  static const char *const phases[] = {
+    "done", "ready", "scheduled", "waiting", "cancelled"
+  };
+  Handle *h = checkhandle(L);
+  lua_Debug ar;
+  lua_getiuservalue(L, 1, FUNCTION);
+  if (lua_isfunction(L, -1)) {
+    lua_getinfo(L, ">S", &ar);
+    lua_pushfstring(L, "Handle<state=%s, function=%s:%d>",
+                    phases[h->item.phase], ar.short_src, ar.linedefined);
+  }
+  else
+    lua_pushfstring(L, "Handle<state=%s>", phases[h->item.phase]);
+  return 1;
+}
+
+
+/* A callback whose future was dropped: its reserved slot goes back. */
+static int callback_gc (lua_State *L) {
+  Handle *h = (Handle *)lua_touserdata(L, 1);
+  if (h->weak && h->item.slot != 0 && !h->loop->closed)
+    las_release(h->loop, h->item.slot);
+  h->item.slot = 0;
+  return 0;
+}
+
+/* }================================================================== */
+
+
+void las_openhandle (lua_State *L, int state) {
+  static const luaL_Reg loopmethods[] = {
+    {"call_soon", loop_call_soon},
+    {"call_soon_threadsafe", loop_call_soon},
+    {"call_later", loop_call_later},
+    {"call_at", loop_call_at},
+    {NULL, NULL}
+  };
+  static const luaL_Reg futuremethods[] = {
+    {"add_done_callback", future_add_done_callback},
+    {"remove_done_callback", future_remove_done_callback},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"cancel", handle_cancel},
+    {"cancelled", handle_cancelled},
+    {NULL, NULL}
+  };
+  static const luaL_Reg timermethods[] = {
+    {"cancel", handle_cancel},
+    {"cancelled", handle_cancelled},
+    {"when", handle_when},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__tostring", handle_tostring},
+    {NULL, NULL}
+  };
+  static const luaL_Reg callbackmeta[] = {
+    {"__gc", callback_gc},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_THANDLE, "asyncio.Handle", methods, meta);
+  las_newtype(L, state, LAS_TTIMERHANDLE, "asyncio.TimerHandle",
+              timermethods, meta);
+  las_newtype(L, state, LAS_TCALLBACK, "asyncio.Callback", NULL,
+              callbackmeta);
+  las_addmethods(L, state, LAS_TLOOP, loopmethods);
+  las_addmethods(L, state, LAS_TFUTURE, futuremethods);
+  las_addmethods(L, state, LAS_TTASK, futuremethods);
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, door, 1);
+  lua_setiuservalue(L, state, LAS_UDOOR);
+}

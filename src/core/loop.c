@@ -1,0 +1,819 @@
+/*
+** loop.c
+** The loop: turns of what is ready, polls of libuv, deadlines that are due.
+** Nothing here raises while it runs; Lua is entered by las_step and
+** las_runhandle alone.
+*/
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+
+/*
+** {==================================================================
+** Ready queue and deadlines
+** ===================================================================
+*/
+
+void las_queue (las_Loop *lp, las_Item *it) {
+  it->u.list.next = NULL;
+  if (lp->ready == NULL)
+    lp->ready = it;
+  else
+    lp->readytail->u.list.next = it;
+  lp->readytail = it;
+  lp->nready++;
+}
+
+
+void las_tell (las_Loop *lp, las_Item *it) {
+  switch (it->type) {
+    case LAS_TASK: las_wake((las_Task *)it); break;
+    case LAS_HANDLE: las_tellhandle(lp, it); break;
+    case LAS_WATCH: ((las_Watch *)it)->told((las_Watch *)it); break;
+    default: las_queue(lp, it);
+  }
+}
+
+
+static void runready (las_Loop *lp) {
+  size_t n = lp->nready;  /* what comes meanwhile waits for the next turn */
+  lp->turns++;
+  lp->ticks += (unsigned)n;
+  for (; n > 0 && lp->ready != NULL; n--) {
+    las_Item *it = lp->ready;
+    lp->ready = it->u.list.next;
+    lp->nready--;
+    if (las_likely(it->type == LAS_TASK))
+      las_step(lp, (las_Task *)it);
+    else
+      las_runhandle(lp, it);
+  }
+}
+
+
+static void firedue (las_Loop *lp) {
+  uint64_t now;
+  if (lp->heap.n == 0)
+    return;
+  now = las_now(lp);
+  while (lp->heap.n > 0 && lp->heap.v[0].when <= now) {
+    las_Item *it = las_heaptop(&lp->heap);
+    las_heapremove(&lp->heap, it);
+    las_tell(lp, it);
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Polling
+** ===================================================================
+*/
+
+/* It only ends the poll: firedue does the rest. Older versions of libuv run
+   timers before they poll, and would then sleep on without the stop. */
+static void ontimer (uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
+
+
+static void onasync (uv_async_t *async) {
+  las_takemail((las_Loop *)async->data);
+}
+
+
+/* Makes the poll end when the first deadline is due, in whole milliseconds
+   of libuv's clock and never early. */
+static void settimer (las_Loop *lp, uint64_t when) {
+  uint64_t target = (when + 999999) / 1000000;
+  uint64_t now;
+  uv_update_time(&lp->uv);
+  now = uv_now(&lp->uv);
+  uv_timer_start(&lp->timer, ontimer, (target > now) ? target - now : 0, 0);
+}
+
+
+/* Can nothing outside ever wake the loop? */
+static int isdead (las_Loop *lp) {
+  return lp->nready == 0 && lp->heap.n == 0 && lp->busy == 0 &&
+         !uv_loop_alive(&lp->uv);
+}
+
+
+/* Waits for an event, but not past the first deadline. */
+static void wait (las_Loop *lp) {
+  if (lp->heap.n > 0)
+    settimer(lp, lp->heap.v[0].when);
+  uv_ref((uv_handle_t *)&lp->async);
+  uv_run(&lp->uv, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)&lp->async);
+  uv_timer_stop(&lp->timer);
+}
+
+
+/* The same in virtual time: what is real may come first, then time jumps. */
+static void waitvirtual (las_Loop *lp) {
+  if (lp->busy > 0) {
+    uv_ref((uv_handle_t *)&lp->async);
+    uv_run(&lp->uv, UV_RUN_ONCE);
+    uv_unref((uv_handle_t *)&lp->async);
+    return;
+  }
+  if (uv_loop_alive(&lp->uv)) {
+    if (lp->autojump > 0)
+      settimer(lp, uv_hrtime() + lp->autojump);
+    uv_run(&lp->uv, (lp->autojump > 0) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_timer_stop(&lp->timer);
+  }
+  if (lp->nready == 0 && lp->busy == 0 && !lp->stop && lp->heap.n > 0)
+    lp->clock = lp->heap.v[0].when;
+}
+
+
+static void poll (las_Loop *lp) {
+  lp->ticks = 0;
+  if (lp->nready > 0 || lp->stop)
+    uv_run(&lp->uv, UV_RUN_NOWAIT);
+  else if (!lp->virtual)
+    wait(lp);
+  else
+    waitvirtual(lp);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** SIGINT
+** ===================================================================
+*/
+
+/* The loop that a SIGINT goes to: the innermost that runs with 'sigint'. */
+static las_Loop *volatile sigloop = NULL;
+
+static struct sigaction sigformer;
+
+
+/* The first one asks the loop to cancel the main task; the next one falls to
+   the system's own action, for a loop that is stuck. */
+static void onsigint (int sig) {
+  las_Loop *lp = sigloop;
+  if (lp == NULL || lp->interrupted) {
+    signal(sig, SIG_DFL);
+    raise(sig);
+    return;
+  }
+  lp->interrupted = 1;
+  uv_async_send(&lp->async);
+}
+
+
+static void catchsigint (las_Loop *lp) {
+  struct sigaction sa;
+  memset(&sa, 0, sizeof(sa));
+  sa.sa_handler = onsigint;
+  sa.sa_flags = SA_RESTART;
+  sigemptyset(&sa.sa_mask);
+  sigloop = lp;
+  sigaction(SIGINT, &sa, &sigformer);
+}
+
+
+static void leavesigint (void) {
+  sigaction(SIGINT, &sigformer, NULL);
+  sigloop = NULL;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Running
+** ===================================================================
+*/
+
+/* Nothing can wake the main task any more: it gets an error where it waits.
+   What else the run may wait for ends the run; the caller tells. */
+static void deadlock (las_Loop *lp) {
+  las_Task *t = (las_Task *)lp->main;
+  lp->deadlocked = 1;
+  if (lp->main->item.type == LAS_TASK &&
+      lp->main->item.phase == LAS_PARKED)
+    las_throw(t);
+  else
+    lp->stop = 1;
+}
+
+
+static void interrupt (las_Loop *lp) {
+  if (lp->interrupted == 1) {
+    lp->interrupted = 2;
+    las_cancel(lp->main);
+  }
+}
+
+
+static void turn (las_Loop *lp) {
+  runready(lp);
+  if (lp->interrupted && lp->main != NULL)
+    interrupt(lp);
+  if (lp->nready > 0 && lp->ticks < LAS_POLLEVERY && !lp->stop)
+    return;
+  if (lp->main != NULL && lp->main->item.state == LAS_PENDING &&
+      isdead(lp))
+    deadlock(lp);
+  else {
+    poll(lp);
+    firedue(lp);
+  }
+}
+
+
+typedef struct Ender {
+  las_Watch watch;	/* first */
+  las_Loop *loop;
+} Ender;
+
+
+static void onmaindone (las_Watch *w) {
+  ((Ender *)w)->loop->stop = 1;
+}
+
+
+static void checkcanrun (lua_State *L, las_Loop *lp) {
+  las_State *S = las_state(L);
+  if (S->loop != NULL)
+    luaL_error(L, "a loop is already running in this Lua state");
+  if (lp->pid != (int)getpid())
+    luaL_error(L, "this loop belongs to the parent process");
+}
+
+
+/* Runs turns until told to stop. Cannot raise. */
+static void run (lua_State *L, las_Loop *lp) {
+  las_State *S = las_state(L);
+  S->loop = lp;
+  lp->L = L;
+  while (!lp->stop)
+    turn(lp);
+  lp->stop = 0;
+  lp->L = NULL;
+  S->loop = NULL;
+}
+
+
+/* loop:run_forever(): until stop() */
+static int loop_run_forever (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  lua_settop(L, 1);
+  checkcanrun(L, lp);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  run(L, lp);
+  return 0;
+}
+
+
+/* Leaves the run's future, which may be pending still (stop() was called). */
+static void leavemain (las_Loop *lp, las_Future *f, Ender *e) {
+  if (f->item.state == LAS_PENDING)
+    las_unlink(&f->waiters, &e->watch.item);
+  lp->main = NULL;
+}
+
+
+/* loop:run_until_complete(aw [, sigint]): its results. 'sigint': a SIGINT
+   cancels it (what 'run' wants). */
+static int loop_run_until_complete (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  las_Future *f;
+  Ender e;
+  int sigint = lua_toboolean(L, 3);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  checkcanrun(L, lp);
+  f = las_ensurefuture(L, lp, 2, 2);
+  if (f->loop != lp)
+    return luaL_argerror(L, 2, "future of another loop");
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (f->item.state == LAS_PENDING) {
+    memset(&e, 0, sizeof(e));
+    e.watch.item.type = LAS_WATCH;
+    e.watch.told = onmaindone;
+    e.loop = lp;
+    las_append(&f->waiters, &e.watch.item);
+    lp->main = f;
+    lp->interrupted = 0;
+    if (sigint)
+      catchsigint(lp);
+    run(L, lp);
+    if (sigint)
+      leavesigint();
+    leavemain(lp, f, &e);
+    if (lp->deadlocked) {
+      lp->deadlocked = 0;
+      if (f->item.state == LAS_PENDING) {
+        las_deadlockerror(L, lp);
+        return lua_error(L);
+      }
+    }
+    if (f->item.state == LAS_PENDING)
+      return luaL_error(L, "the loop was stopped before the future was done");
+  }
+  return las_outcome(L, 2);
+}
+
+
+/* interrupted(loop): did a SIGINT come in the last run? */
+static int core_interrupted (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  lua_pushboolean(L, lp->interrupted);
+  return 1;
+}
+
+
+/* loop:stop(): the run ends after this turn */
+static int loop_stop (lua_State *L) {
+  las_checkloop(L, 1)->stop = 1;
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Deadlock
+** ===================================================================
+*/
+
+/* Pushes a line on the task at the top of the stack; pops the task. */
+static void describe (lua_State *L, const las_Task *t) {
+  const char *how = (t->f.item.phase == LAS_PARKED) ? t->wait->name
+                                                     : "its turn";
+  luaL_tolstring(L, -1, NULL);
+  luaL_traceback(L, t->co, NULL, 0);
+  lua_pushfstring(L, "\n%s waits for %s\n%s", lua_tostring(L, -2), how,
+                  lua_tostring(L, -1));
+  lua_insert(L, -4);
+  lua_pop(L, 3);
+}
+
+
+void las_deadlockerror (lua_State *L, las_Loop *lp) {
+  las_State *S = las_state(L);
+  uint32_t slot;
+  luaL_checkstack(L, 12, NULL);
+  lua_pushliteral(L, "nothing can ever wake the main task; waiting are:");
+  for (slot = 1; slot <= lp->nslots; slot++) {
+    las_Task *t;
+    las_pushanchored(L, lp, slot);
+    t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
+    if (t != NULL && t->co != NULL) {
+      describe(L, t);
+      lua_concat(L, 2);
+    }
+    else
+      lua_pop(L, 1);
+  }
+  las_newerror(L, "DeadlockError", NULL);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "message");
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Opening and closing
+** ===================================================================
+*/
+
+void las_adopt (las_Loop *lp, las_Resource *r) {
+  r->prev = NULL;
+  r->next = lp->resources;
+  if (r->next != NULL)
+    r->next->prev = r;
+  lp->resources = r;
+}
+
+
+void las_disown (las_Loop *lp, las_Resource *r) {
+  if (r->next != NULL)
+    r->next->prev = r->prev;
+  if (r->prev != NULL)
+    r->prev->next = r->next;
+  else
+    lp->resources = r->next;
+  r->next = r->prev = NULL;
+}
+
+
+char *las_readbuf (las_Loop *lp) {
+  if (lp->readbuf == NULL)
+    lp->readbuf = (char *)malloc(LAS_READSIZE);
+  return lp->readbuf;
+}
+
+
+/* A write to a peer that is gone must be an error, not a death. */
+static void ignoresigpipe (void) {
+  struct sigaction sa;
+  if (sigaction(SIGPIPE, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL) {
+    sa.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &sa, NULL);
+  }
+}
+
+
+/* Opens all that libuv needs; C only, all or nothing. */
+static int openuv (las_Loop *lp) {
+  int err = uv_loop_init(&lp->uv);
+  if (err != 0)
+    return err;
+  if ((err = las_openmailbox(lp)) != 0)
+    goto noloop;
+  if ((err = uv_async_init(&lp->uv, &lp->async, onasync)) != 0)
+    goto nomail;
+  lp->async.data = lp;
+  uv_unref((uv_handle_t *)&lp->async);
+  uv_timer_init(&lp->uv, &lp->timer);
+  ignoresigpipe();
+  return 0;
+ nomail:
+  las_closemailbox(lp);
+ noloop:
+  uv_loop_close(&lp->uv);
+  return err;
+}
+
+
+/* Lets go of everything that is not Lua's. May run in a finalizer, even
+   inside a run that os.exit will never return to. */
+static void closeuv (las_Loop *lp) {
+  lp->closed = 1;
+  if (sigloop == lp)
+    leavesigint();
+  while (lp->resources != NULL) {
+    las_Resource *r = lp->resources;
+    las_disown(lp, r);
+    r->drop(r);
+  }
+  las_closemailbox(lp);
+  uv_close((uv_handle_t *)&lp->async, NULL);
+  uv_close((uv_handle_t *)&lp->timer, NULL);
+  uv_run(&lp->uv, UV_RUN_DEFAULT);
+  uv_loop_close(&lp->uv);
+  free(lp->readbuf);
+  free(lp->heap.v);
+  lp->readbuf = NULL;
+  memset(&lp->heap, 0, sizeof(lp->heap));
+}
+
+
+/* new_event_loop([clock]): "virtual" for virtual time */
+static int core_new_event_loop (lua_State *L) {
+  static const char *const clocks[] = {"real", "virtual", NULL};
+  int virtual = luaL_checkoption(L, 1, "real", clocks);
+  lua_Number autojump = luaL_optnumber(L, 2, 0);
+  las_Loop *lp;
+  int err;
+  lua_settop(L, 0);
+  lp = (las_Loop *)lua_newuserdatauv(L, sizeof(*lp), LAS_NULOOP);
+  memset(lp, 0, sizeof(*lp));
+  lp->S = las_state(L);
+  lp->closed = 1;
+  lp->virtual = (uint8_t)virtual;
+  lp->autojump = las_moment(autojump);
+  lp->clock = 1000000000;
+  lp->slow = 0.1;
+  lp->pid = (int)getpid();
+  lp->anchor = lua_newthread(L);
+  lua_newtable(lp->anchor);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, lp->anchor, 1);
+  lua_newtable(lp->anchor);  /* weak */
+  lua_newtable(lp->anchor);
+  lua_pushliteral(lp->anchor, "v");
+  lua_setfield(lp->anchor, -2, "__mode");
+  lua_setmetatable(lp->anchor, -2);
+  las_getanchored(L, LAS_UDOOR);
+  lua_xmove(L, lp->anchor, 1);
+  lua_pushnil(lp->anchor);  /* cause */
+  lua_setiuservalue(L, 1, LAS_LANCHOR);
+  las_settype(L, LAS_TLOOP);
+  err = openuv(lp);
+  if (err != 0)
+    return las_oserror(L, err, "new_event_loop", NULL);
+  lp->closed = 0;
+  return 1;
+}
+
+
+/* Ends a task that nobody will ever step again: its <close> variables run,
+   without suspending. Its error, if any, goes to the handler. */
+static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
+  lua_State *co = t->co;
+  int self = lua_gettop(L), status;
+  if (t->f.item.phase == LAS_PARKED) {
+    if (t->wait->leave != NULL)
+      t->wait->leave(t);
+    else
+      las_unlink(&((las_Future *)t->what)->waiters, &t->f.item);
+  }
+  status = las_closethread(co, L);
+  if (status != LUA_OK && lua_gettop(co) > 0) {
+    luaL_checkstack(L, 6, NULL);
+    lua_createtable(L, 0, 3);
+    lua_pushliteral(L, "a task of a closing loop failed");
+    lua_setfield(L, -2, "message");
+    lua_xmove(co, L, 1);
+    lua_setfield(L, -2, "exception");
+    lua_pushvalue(L, self);
+    lua_setfield(L, -2, "task");
+    las_callhandler(L, lp);
+  }
+  lua_pushnil(L);
+  lua_setiuservalue(L, self, LAS_UVALUE);
+  t->co = NULL;
+  t->f.item.phase = LAS_DONE;
+  t->f.item.state = LAS_CANCELLED;
+  lp->ntasks--;
+}
+
+
+static void killtasks (lua_State *L, las_Loop *lp) {
+  las_State *S = las_state(L);
+  uint32_t slot;
+  for (slot = 1; slot <= lp->nslots; slot++) {
+    las_Task *t;
+    las_pushanchored(L, lp, slot);
+    t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
+    if (t != NULL && t->f.item.phase != LAS_DONE)
+      killtask(L, lp, t);
+    lua_pop(L, 1);
+  }
+}
+
+
+/* loop:close(): once; again does nothing */
+static int loop_close (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  if (lp->L != NULL)
+    return luaL_error(L, "cannot close a running loop");
+  if (lp->closed)
+    return 0;
+  lua_settop(L, 1);
+  killtasks(L, lp);
+  las_reportall(L, lp);
+  closeuv(lp);
+  lp->ready = lp->readytail = NULL;
+  lp->nready = 0;
+  lua_newtable(L);
+  lua_xmove(L, lp->anchor, 1);
+  lua_replace(lp->anchor, LAS_ATABLE);
+  lua_pushnil(lp->anchor);
+  lua_replace(lp->anchor, LAS_ACAUSE);
+  lp->freeslot = lp->nslots = lp->nanchored = 0;
+  return 0;
+}
+
+
+static int loop_gc (lua_State *L) {
+  las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
+  if (!lp->closed)
+    closeuv(lp);
+  if (lp->S->loop == lp)
+    lp->S->loop = NULL;  /* os.exit inside a run */
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Which loop
+** ===================================================================
+*/
+
+las_Loop *las_checkloop (lua_State *L, int i) {
+  las_Loop *lp = (las_Loop *)las_check(L, i, LAS_TLOOP);
+  if (lp->closed)
+    luaL_error(L, "the loop is closed");
+  return lp;
+}
+
+
+las_Loop *las_checkrunning (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  if (lp == NULL)
+    luaL_error(L, "no running event loop");
+  return lp;
+}
+
+
+las_Loop *las_defaultloop (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  if (lp == NULL) {
+    las_getanchored(L, LAS_UCURRENT);
+    lp = (las_Loop *)lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (lp == NULL || lp->closed)
+      luaL_error(L, "no current event loop");
+  }
+  return lp;
+}
+
+
+static int asyncio_get_running_loop (lua_State *L) {
+  las_pushloop(L, las_checkrunning(L));
+  return 1;
+}
+
+
+static int asyncio_get_event_loop (lua_State *L) {
+  las_pushloop(L, las_defaultloop(L));
+  return 1;
+}
+
+
+static int asyncio_set_event_loop (lua_State *L) {
+  if (!lua_isnoneornil(L, 1))
+    las_checkloop(L, 1);
+  lua_settop(L, 1);
+  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UCURRENT);
+  return 0;
+}
+
+
+/* Future([loop]) */
+static int asyncio_Future (lua_State *L) {
+  las_newfuture(L, lua_isnoneornil(L, 1) ? las_defaultloop(L)
+                                         : las_checkloop(L, 1));
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Methods
+** ===================================================================
+*/
+
+static int loop_create_future (lua_State *L) {
+  las_newfuture(L, las_checkloop(L, 1));
+  return 1;
+}
+
+
+static int loop_is_running (lua_State *L) {
+  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->L != NULL);
+  return 1;
+}
+
+
+static int loop_is_closed (lua_State *L) {
+  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->closed);
+  return 1;
+}
+
+
+static int loop_time (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  lua_pushnumber(L, (lua_Number)las_now(lp) / 1e9);
+  return 1;
+}
+
+
+static int loop_set_debug (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  luaL_checkany(L, 2);
+  lp->debug = (uint8_t)lua_toboolean(L, 2);
+  return 0;
+}
+
+
+static int loop_get_debug (lua_State *L) {
+  lua_pushboolean(L, las_checkloop(L, 1)->debug);
+  return 1;
+}
+
+
+static int loop_set_slow_callback_duration (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  lp->slow = las_checkseconds(L, 2);
+  return 0;
+}
+
+
+static int loop_set_task_factory (lua_State *L) {
+  las_checkloop(L, 1);
+  luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
+                   "function or nil");
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, LAS_LFACTORY);
+  return 0;
+}
+
+
+static int loop_get_task_factory (lua_State *L) {
+  las_checkloop(L, 1);
+  lua_getiuservalue(L, 1, LAS_LFACTORY);
+  return 1;
+}
+
+
+static int loop_tostring (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  lua_pushfstring(L, "Loop<state=%s, tasks=%d>",
+                  lp->closed ? "closed" : lp->L ? "running" : "idle",
+                  (int)lp->ntasks);
+  return 1;
+}
+
+
+/* Adds one to field 'kind' of the table at the top. */
+static void count (lua_State *L, const char *kind) {
+  lua_getfield(L, -1, kind);
+  lua_pushinteger(L, lua_tointeger(L, -1) + 1);
+  lua_setfield(L, -3, kind);
+  lua_pop(L, 1);
+}
+
+
+static void setcount (lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+
+/* loop:stats(): a table of counters */
+static int loop_stats (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  las_Resource *r;
+  lua_newtable(L);
+  setcount(L, "tasks", lp->ntasks);
+  setcount(L, "ready", (lua_Integer)lp->nready);
+  setcount(L, "timers", (lua_Integer)lp->heap.n);
+  setcount(L, "turns", (lua_Integer)lp->turns);
+  setcount(L, "bytes_in", (lua_Integer)lp->nread);
+  setcount(L, "bytes_out", (lua_Integer)lp->nwritten);
+  setcount(L, "anchors", (lua_Integer)lp->nanchored);
+  lua_newtable(L);
+  for (r = lp->resources; r != NULL; r = r->next)
+    count(L, r->kind);
+  lua_setfield(L, -2, "handles");
+  return 1;
+}
+
+
+void las_openloop (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"new_event_loop", core_new_event_loop},
+    {"interrupted", core_interrupted},
+    {"get_running_loop", asyncio_get_running_loop},
+    {"get_event_loop", asyncio_get_event_loop},
+    {"set_event_loop", asyncio_set_event_loop},
+    {"Future", asyncio_Future},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"run_until_complete", loop_run_until_complete},
+    {"run_forever", loop_run_forever},
+    {"stop", loop_stop},
+    {"close", loop_close},
+    {"is_running", loop_is_running},
+    {"is_closed", loop_is_closed},
+    {"time", loop_time},
+    {"create_future", loop_create_future},
+    {"set_debug", loop_set_debug},
+    {"get_debug", loop_get_debug},
+    {"set_slow_callback_duration", loop_set_slow_callback_duration},
+    {"set_task_factory", loop_set_task_factory},
+    {"get_task_factory", loop_get_task_factory},
+    {"stats", loop_stats},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__gc", loop_gc},
+    {"__close", loop_close},
+    {"__tostring", loop_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TLOOP, "asyncio.Loop", methods, meta);
+  las_setfuncs(L, state, funcs);
+}
+
+/* }================================================================== */

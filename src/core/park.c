@@ -1,0 +1,236 @@
+/*
+** park.c
+** Parking, waking and cancelling: the one protocol of every wait.
+** A wait either happened (las_wake) or was cancelled (las_throw), never both.
+*/
+
+#include "core/core.h"
+
+
+/*
+** {==================================================================
+** Who may wait
+** ===================================================================
+*/
+
+las_Task *las_currenttask (lua_State *L, las_State *S) {
+  las_Loop *lp = S->loop;
+  if (lp != NULL && lp->driven == L && lua_isyieldable(L))
+    return lp->current;
+  return NULL;
+}
+
+
+/* Says why the caller cannot wait here. */
+static int cannotwait (lua_State *L, las_State *S, const char *fname) {
+  const char *why = "";
+  if (S->loop != NULL && S->loop->current != NULL) {
+    if (S->loop->driven != L)
+      why = ": this coroutine is not the task's own"
+            " (use asyncio.coroutine instead of coroutine)";
+    else
+      why = ": Lua cannot yield here"
+            " (in a finalizer, a sort comparator or the like)";
+  }
+  return luaL_error(L, "asyncio.%s must be called from inside a task%s",
+                    fname, why);
+}
+
+
+las_Task *las_checktask (lua_State *L, const char *fname) {
+  las_State *S = las_state(L);
+  las_Task *t = las_currenttask(L, S);
+  if (las_unlikely(t == NULL))
+    cannotwait(L, S, fname);
+  return t;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Parking and waking
+** ===================================================================
+*/
+
+void las_park (las_Task *t, const las_Wait *wait, void *what) {
+  las_assert(t->f.item.phase == LAS_RUNNING);
+  t->f.item.phase = LAS_PARKED;
+  t->wait = wait;
+  t->what = what;
+}
+
+
+void las_wake (las_Task *t) {
+  las_assert(t->f.item.phase == LAS_PARKED);
+  t->f.item.phase = LAS_READY;
+  las_queue(t->f.loop, &t->f.item);
+}
+
+
+void las_wakefirst (las_List *l) {
+  las_Item *it = *l;
+  las_unlink(l, it);
+  las_wake((las_Task *)it);
+}
+
+
+void las_throw (las_Task *t) {
+  if (t->wait->leave != NULL)
+    t->wait->leave(t);
+  else
+    las_unlink(&((las_Future *)t->what)->waiters, &t->f.item);
+  t->f.item.flags |= LAS_FTHROW;
+  las_wake(t);
+}
+
+
+void las_giveway (lua_State *L, las_Task *t) {
+  (void)L;
+  las_assert(t->f.item.phase == LAS_RUNNING);
+  t->f.item.phase = LAS_READY;
+  t->f.item.flags |= LAS_FYIELD;
+  las_queue(t->f.loop, &t->f.item);
+}
+
+
+/* Raises the current task's CancelledError. */
+static int raisecancel (lua_State *L, las_Task *t) {
+  las_newerror(L, "CancelledError", NULL);
+  las_pushanchored(L, t->f.loop, t->f.item.slot);
+  if (las_getextra(L, -1, LAS_XMESSAGE) != LUA_TNIL) {
+    lua_setfield(L, -3, "message");
+    lua_pushnil(L);
+    las_setextra(L, -2, LAS_XMESSAGE);
+  }
+  else
+    lua_pop(L, 1);
+  lua_pop(L, 1);
+  return lua_error(L);
+}
+
+
+/* Raises what the main task gets when nothing can ever wake it. */
+static int raisedeadlock (lua_State *L, las_Loop *lp) {
+  lp->deadlocked = 0;
+  las_deadlockerror(L, lp);
+  return lua_error(L);
+}
+
+
+int las_raisecancel (lua_State *L) {
+  return raisecancel(L, las_state(L)->loop->current);
+}
+
+
+void las_checkcancel (lua_State *L, las_Task *t) {
+  if (las_unlikely(t->f.item.flags & LAS_FMUST)) {
+    t->f.item.flags &= ~LAS_FMUST;
+    raisecancel(L, t);
+  }
+}
+
+
+/* What the flags of a resumed task ask for. */
+static void raiseflags (lua_State *L, las_Task *t) {
+  uint8_t flags = t->f.item.flags;
+  t->f.item.flags &= ~(LAS_FTHROW | LAS_FYIELD);
+  if (flags & LAS_FTHROW) {
+    if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
+      raisedeadlock(L, t->f.loop);
+    raisecancel(L, t);
+  }
+  if (flags & LAS_FYIELD)
+    las_checkcancel(L, t);
+}
+
+
+las_Task *las_checkwake (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  las_Task *t;
+  if (las_unlikely(lp == NULL || lp->driven != L))
+    luaL_error(L, "a task's coroutine was resumed by a stranger");
+  t = lp->current;
+  if (las_unlikely(t->f.item.flags & (LAS_FTHROW | LAS_FYIELD)))
+    raiseflags(L, t);
+  return t;
+}
+
+
+/* Where a body stands in a plain yield nothing of ours runs on resuming:
+   a hook raises the cancel as that yield returns. */
+void las_openpark (lua_State *L, int state) {
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, las_raisecancel, 1);
+  lua_setiuservalue(L, state, LAS_URAISE);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Cancelling
+** ===================================================================
+*/
+
+/*
+** The cancel goes down the chain of awaits as a loop. Where a task waits for
+** many (a gather) the rest is put off as work, so nothing recurses. A task
+** met twice in one pass is cancelled once.
+*/
+static int cancelchain (las_Future *f, uint32_t pass) {
+  for (;;) {
+    las_Task *t = (las_Task *)f;
+    las_Future *inner;
+    if (f->item.state != LAS_PENDING)
+      return 0;
+    if (f->item.type != LAS_TASK) {
+      las_settle(f, LAS_CANCELLED);
+      return 1;
+    }
+    if (t->mark == pass) {
+      if (f->item.phase == LAS_PARKED)
+        las_throw(t);  /* a cycle: nobody further in can take it */
+      return 1;
+    }
+    t->mark = pass;
+    t->ncancels++;
+    if (f->item.phase != LAS_PARKED) {
+      f->item.flags |= LAS_FMUST;
+      return 1;
+    }
+    if (t->wait->many != NULL) {
+      las_Work *w = t->wait->many(t);
+      w->next = f->loop->work;
+      f->loop->work = w;
+      return 1;
+    }
+    inner = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
+    if (inner == NULL) {
+      las_throw(t);
+      return 1;
+    }
+    f = inner;
+  }
+}
+
+
+int las_cancel (las_Future *f) {
+  las_Loop *lp = f->loop;
+  int taken = cancelchain(f, ++lp->cancelpass);
+  while (lp->work != NULL) {
+    las_Work *w = lp->work;
+    lp->work = w->next;
+    w->run(w);
+  }
+  return taken;
+}
+
+
+void las_cancelinner (las_Future *f) {
+  cancelchain(f, f->loop->cancelpass);
+}
+
+/* }================================================================== */

@@ -1,0 +1,312 @@
+/*
+** report.c
+** Reports: errors that reach nobody go to the loop's exception handler.
+** A failed future holds a reporter; collected before anybody looked at the
+** error, it queues itself, and the loop's next turn calls the handler.
+*/
+
+#include <string.h>
+
+#include "core/core.h"
+
+
+typedef struct Reporter {
+  las_Job job;		/* first */
+  las_Loop *loop;
+  las_Future *f;	/* alive: user value FUTURE */
+  const char *message;	/* static */
+} Reporter;
+
+enum {FUTURE = 1, LOOP, NUSER = LOOP};
+
+/* job.item.phase */
+enum {LISTED, QUEUED, REPORTED};
+
+
+/*
+** {==================================================================
+** The handler
+** ===================================================================
+*/
+
+/* call(handler, loop, context), protected; errors become the result */
+static int call (lua_State *L) {
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+
+/* Calls the default handler with the context on top; pops it. */
+static void calldefault (lua_State *L, las_Loop *lp) {
+  las_getanchored(L, LAS_UHANDLER);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 2);
+    lua_writestringerror("%s\n", "asyncio: unhandled error");
+    return;
+  }
+  lua_insert(L, -2);
+  las_pushloop(L, lp);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    const char *msg = lua_tostring(L, -1);
+    lua_writestringerror("asyncio: the default exception handler failed: "
+                         "%s\n", msg ? msg : "(error object)");
+    lua_pop(L, 1);
+  }
+}
+
+
+/* context of an exception handler that failed; its error on top */
+static int failedcontext (lua_State *L) {
+  lua_newtable(L);
+  lua_pushliteral(L, "the exception handler failed");
+  lua_setfield(L, -2, "message");
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, "exception");
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "context");
+  return 1;
+}
+
+
+void las_callhandler (lua_State *L, las_Loop *lp) {
+  int ctx = lua_gettop(L);
+  if (!lua_checkstack(L, 10))
+    return;
+  las_pushloop(L, lp);
+  lua_getiuservalue(L, -1, LAS_LHANDLER);
+  lua_remove(L, -2);
+  if (lua_isnil(L, -1)) {
+    lua_settop(L, ctx);
+    calldefault(L, lp);
+    return;
+  }
+  lua_pushcfunction(L, call);
+  lua_insert(L, -2);
+  las_pushloop(L, lp);
+  lua_pushvalue(L, ctx);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
+    lua_pushvalue(L, ctx);  /* the first error must not be lost */
+    calldefault(L, lp);
+    lua_pushcfunction(L, failedcontext);
+    lua_insert(L, -2);
+    lua_pushvalue(L, ctx);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+      calldefault(L, lp);
+  }
+  lua_settop(L, ctx - 1);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Reporters
+** ===================================================================
+*/
+
+/* Calls the handler with what the future failed of. Takes the reporter off
+   the loop's anchors. */
+static void tell (lua_State *L, Reporter *r, int self) {
+  r->job.item.phase = REPORTED;
+  if (r->f->item.flags & LAS_FSEEN)
+    return;
+  r->f->item.flags |= LAS_FSEEN;
+  luaL_checkstack(L, 8, NULL);
+  lua_getiuservalue(L, self, FUTURE);
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, r->message);
+  lua_setfield(L, -2, "message");
+  lua_getiuservalue(L, -2, LAS_UVALUE);
+  lua_setfield(L, -2, "exception");
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, (r->f->item.type == LAS_TASK) ? "task" : "future");
+  las_getextra(L, -2, LAS_XTRACEBACK);
+  lua_setfield(L, -2, "traceback");
+  las_callhandler(L, r->loop);
+  lua_pop(L, 1);
+}
+
+
+/* Lets go of the slot of a reporter that the loop holds. */
+static void letgo (Reporter *r) {
+  if (r->job.item.slot != 0 && !r->loop->closed)
+    las_release(r->loop, r->job.item.slot);
+  r->job.item.slot = 0;
+}
+
+
+static int reporter_run (lua_State *L) {
+  Reporter *r = (Reporter *)lua_touserdata(L, 1);
+  las_pushanchored(L, r->loop, r->job.item.slot);
+  letgo(r);
+  tell(L, r, lua_gettop(L));
+  return 0;
+}
+
+
+void las_newreporter (lua_State *L, int i) {
+  las_Future *f = (las_Future *)lua_touserdata(L, i);
+  las_Loop *lp = f->loop;
+  Reporter *r;
+  if (lp->closed)
+    return;
+  luaL_checkstack(L, 6, NULL);
+  i = lua_absindex(L, i);
+  r = (Reporter *)lua_newuserdatauv(L, sizeof(*r), NUSER);
+  memset(r, 0, sizeof(*r));
+  r->job.item.type = LAS_JOB;
+  r->job.item.phase = REPORTED;  /* until it is linked */
+  r->job.run = reporter_run;
+  r->loop = lp;
+  r->f = f;
+  r->message = (f->item.type == LAS_TASK)
+                   ? "nobody looked at the error of a task"
+                   : "nobody looked at the error of a future";
+  lua_pushvalue(L, i);
+  lua_setiuservalue(L, -2, FUTURE);
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -2, LOOP);
+  las_settype(L, LAS_TREPORTER);
+  lua_pushvalue(L, -1);
+  las_setextra(L, i, LAS_XREPORTER);
+  r->job.item.slot = las_anchorweak(L, lp, -1);
+  r->job.item.phase = LISTED;
+  las_append(&lp->reporters, &r->job.item);
+  lua_pop(L, 1);
+}
+
+
+static void enqueue (Reporter *r) {
+  las_unlink(&r->loop->reporters, &r->job.item);
+  r->job.item.phase = QUEUED;
+  las_queue(r->loop, &r->job.item);
+}
+
+
+static int reporter_gc (lua_State *L) {
+  Reporter *r = (Reporter *)lua_touserdata(L, 1);
+  if (r->job.item.phase != LISTED)
+    return 0;
+  if (r->loop->closed)
+    tell(L, r, 1);
+  else if (r->f->item.flags & LAS_FSEEN) {
+    las_unlink(&r->loop->reporters, &r->job.item);
+    r->job.item.phase = REPORTED;
+    letgo(r);
+  }
+  else {
+    las_fill(L, r->loop, r->job.item.slot, 1);
+    enqueue(r);
+  }
+  return 0;
+}
+
+
+void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
+  lua_State *A = lp->anchor;
+  Reporter *r;
+  lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
+  las_getextra(A, -1, LAS_XREPORTER);
+  r = (Reporter *)lua_touserdata(A, -1);
+  lua_pop(A, 2);
+  if (r != NULL && r->job.item.phase == LISTED) {
+    r->message = message;
+    las_hold(lp, r->job.item.slot);
+    enqueue(r);
+  }
+}
+
+
+/* The loop closes: what is still unseen is told now. */
+void las_reportall (lua_State *L, las_Loop *lp) {
+  while (lp->reporters != NULL) {
+    Reporter *r = (Reporter *)lp->reporters;
+    las_unlink(&lp->reporters, &r->job.item);
+    las_hold(lp, r->job.item.slot);
+    las_pushanchored(L, lp, r->job.item.slot);
+    if (lua_isuserdata(L, -1)) {
+      r->job.item.phase = REPORTED;
+      letgo(r);
+      tell(L, r, lua_gettop(L));
+    }  /* else it is being collected: its finalizer will tell */
+    lua_pop(L, 1);
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Methods of loops
+** ===================================================================
+*/
+
+/* loop:set_exception_handler(f): nil for the default one */
+static int loop_set_exception_handler (lua_State *L) {
+  las_checkloop(L, 1);
+  luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
+                   "function or nil");
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, LAS_LHANDLER);
+  return 0;
+}
+
+
+static int loop_get_exception_handler (lua_State *L) {
+  las_checkloop(L, 1);
+  lua_getiuservalue(L, 1, LAS_LHANDLER);
+  return 1;
+}
+
+
+static int loop_call_exception_handler (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  las_callhandler(L, lp);
+  return 0;
+}
+
+
+static int loop_default_exception_handler (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  calldefault(L, lp);
+  return 0;
+}
+
+
+/* set_default_handler(f): what the Lua layer gives as default */
+static int core_set_default_handler (lua_State *L) {
+  lua_settop(L, 1);
+  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UHANDLER);
+  return 0;
+}
+
+
+void las_openreport (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"set_default_handler", core_set_default_handler},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"set_exception_handler", loop_set_exception_handler},
+    {"get_exception_handler", loop_get_exception_handler},
+    {"call_exception_handler", loop_call_exception_handler},
+    {"default_exception_handler", loop_default_exception_handler},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__gc", reporter_gc},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TREPORTER, "asyncio.Reporter", NULL, meta);
+  las_addmethods(L, state, LAS_TLOOP, methods);
+  las_setfuncs(L, state, funcs);
+}
+
+/* }================================================================== */

@@ -1,0 +1,185 @@
+/*
+** state.c
+** The state block, types of userdata and checks of arguments.
+** Every C function has the block as upvalue 1; there is one for each Lua
+** state, however often the library is loaded into it.
+*/
+
+#include <limits.h>
+#include <string.h>
+
+#include "core/core.h"
+
+
+/* its address is the block's key in the registry */
+static const char statekey = 0;
+
+
+las_State *las_newstate (lua_State *L, int *fresh) {
+  las_State *S;
+  *fresh = 0;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &statekey) == LUA_TUSERDATA)
+    return (las_State *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  S = (las_State *)lua_newuserdatauv(L, sizeof(*S), LAS_NUSTATE);
+  memset(S, 0, sizeof(*S));
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, LAS_UTYPES);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, LAS_UERRORS);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &statekey);
+  *fresh = 1;
+  return S;
+}
+
+
+las_State *las_pushstate (lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &statekey);
+  return (las_State *)lua_touserdata(L, -1);
+}
+
+
+int las_listlen (lua_State *L, int i) {
+  lua_Integer n;
+  if (lua_getfield(L, i, "n") != LUA_TNIL) {
+    int isnum;
+    n = lua_tointegerx(L, -1, &isnum);
+    luaL_argcheck(L, isnum && n >= 0 && n < INT_MAX / 2, i,
+                  "field 'n' must be the length of the list");
+  }
+  else
+    n = luaL_len(L, i);
+  lua_pop(L, 1);
+  return (int)n;
+}
+
+
+int las_iscallable (lua_State *L, int i) {
+  if (lua_isfunction(L, i))
+    return 1;
+  if (luaL_getmetafield(L, i, "__call") == LUA_TNIL)
+    return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+
+void las_setfuncs (lua_State *L, int state, const luaL_Reg *l) {
+  lua_pushvalue(L, state);
+  luaL_setfuncs(L, l, 1);
+}
+
+
+void las_newtype (lua_State *L, int state, enum las_Type t,
+                  const char *name, const luaL_Reg *methods,
+                  const luaL_Reg *meta) {
+  las_State *S = (las_State *)lua_touserdata(L, state);
+  lua_newtable(L);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pushstring(L, name);  /* 'getmetatable' shows the name alone */
+  lua_setfield(L, -2, "__metatable");
+  if (meta != NULL)
+    las_setfuncs(L, state, meta);
+  lua_newtable(L);
+  if (methods != NULL)
+    las_setfuncs(L, state, methods);
+  lua_setfield(L, -2, "__index");
+  S->mt[t] = lua_topointer(L, -1);
+  lua_getiuservalue(L, state, LAS_UTYPES);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, t);
+  lua_pop(L, 1);  /* table of types */
+}
+
+
+void las_addmethods (lua_State *L, int state, enum las_Type t,
+                     const luaL_Reg *methods) {
+  lua_getiuservalue(L, state, LAS_UTYPES);
+  lua_rawgeti(L, -1, t);
+  lua_getfield(L, -1, "__index");
+  las_setfuncs(L, state, methods);
+  lua_pop(L, 3);
+}
+
+
+void las_settype (lua_State *L, enum las_Type t) {
+  las_getanchored(L, LAS_UTYPES);
+  lua_rawgeti(L, -1, t);
+  lua_setmetatable(L, -3);
+  lua_pop(L, 1);
+}
+
+
+/* index(typename): the table of methods of a type, for the Lua layer */
+static int core_index (lua_State *L) {
+  luaL_checkstring(L, 1);
+  las_getanchored(L, LAS_UTYPES);
+  lua_pushnil(L);
+  while (lua_next(L, 2)) {
+    lua_getfield(L, -1, "__name");
+    if (lua_rawequal(L, -1, 1)) {
+      lua_getfield(L, -2, "__index");
+      return 1;
+    }
+    lua_pop(L, 2);
+  }
+  return luaL_argerror(L, 1, "no such type");
+}
+
+
+void las_openstate (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"index", core_index},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+}
+
+
+void *las_test (lua_State *L, las_State *S, int i, enum las_Type t) {
+  void *p = lua_touserdata(L, i);
+  if (p != NULL && lua_getmetatable(L, i)) {
+    const void *mt = lua_topointer(L, -1);
+    lua_pop(L, 1);
+    if (mt == S->mt[t])
+      return p;
+  }
+  return NULL;
+}
+
+
+void *las_check (lua_State *L, int i, enum las_Type t) {
+  void *p = las_test(L, las_state(L), i, t);
+  if (las_unlikely(p == NULL)) {
+    las_getanchored(L, LAS_UTYPES);
+    lua_rawgeti(L, -1, t);
+    lua_getfield(L, -1, "__name");
+    luaL_typeerror(L, i, lua_tostring(L, -1));
+  }
+  return p;
+}
+
+
+void las_checkoptions (lua_State *L, int i, const char *const names[]) {
+  lua_pushnil(L);
+  while (lua_next(L, i)) {
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      const char *key = lua_tostring(L, -2);
+      int k = 0;
+      while (names[k] != NULL && strcmp(names[k], key) != 0)
+        k++;
+      if (names[k] == NULL)
+        luaL_argerror(L, i, lua_pushfstring(L, "unknown option '%s'", key));
+    }
+    lua_pop(L, 1);
+  }
+}
+
+
+lua_Number las_checkseconds (lua_State *L, int i) {
+  lua_Number n = luaL_checknumber(L, i);
+  luaL_argcheck(L, n == n, i, "seconds expected, got NaN");
+  return n;
+}

@@ -1,0 +1,633 @@
+/*
+** task.c
+** Tasks: a coroutine that the loop steps, and the future of its outcome.
+** One protected resume, las_step, is the only way into a task's Lua code.
+*/
+
+#include <string.h>
+
+#include "core/core.h"
+
+
+#define MAXEAGER	30	/* eager starts inside one another */
+
+
+/*
+** {==================================================================
+** The body's frame
+** ===================================================================
+*/
+
+/* stack of a task's coroutine, from its base */
+enum {SELF = 1, MSGH, BODY};
+
+
+/* Is the body run by the loop's own step? */
+static int isstepped (lua_State *L, const las_Task *t) {
+  const las_Loop *lp = t->f.loop;
+  return lp->current == t && lp->driven == L;
+}
+
+
+/* Notes how the body ended. The value goes in last: it replaces the thread,
+   which is then held by nothing but this step. */
+static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
+  las_Task *t = (las_Task *)lua_touserdata(L, SELF);
+  (void)ctx;
+  if (status == LUA_OK || status == LUA_YIELD) {
+    t->outcome = LAS_FINISHED;
+    las_setvalues(L, SELF, lua_gettop(L) - MSGH);
+  }
+  else {
+    if (las_iserror(L, -1, "CancelledError")) {
+      t->outcome = LAS_CANCELLED;
+      t->f.item.flags |= LAS_FERROBJ;
+    }
+    else {
+      las_newreporter(L, SELF);
+      t->outcome = LAS_FAILED;
+    }
+    lua_setiuservalue(L, SELF, LAS_UVALUE);
+  }
+  if (las_unlikely(!isstepped(L, t)))
+    las_endstray(t);
+  return 0;
+}
+
+
+static int taskmain (lua_State *L) {
+  int n = lua_gettop(L) - BODY;
+  return taskmaink(L, lua_pcallk(L, n, LUA_MULTRET, MSGH, 0, taskmaink), 0);
+}
+
+
+/* Pushes "file:line" of the innermost Lua function of a coroutine, or nil. */
+static void pushplace (lua_State *L, lua_State *co) {
+  lua_Debug ar;
+  int level;
+  for (level = 0; lua_getstack(co, level, &ar); level++) {
+    lua_getinfo(co, "Sl", &ar);
+    if (ar.currentline > 0) {
+      lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+      return;
+    }
+  }
+  lua_pushnil(L);
+}
+
+
+/* Message handler of every body: keeps the traceback, and which failed
+   future the error came from, if from one; the error goes on unchanged. */
+static int taskerror (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  lua_State *A;
+  if (lp == NULL || lp->current == NULL || lp->driven != L ||
+      las_iserror(L, 1, "CancelledError"))
+    return 1;
+  lua_settop(L, 1);
+  A = lp->anchor;
+  las_pushanchored(L, lp, lp->current->f.item.slot);  /* task at 2 */
+  luaL_traceback(L, L, NULL, 1);
+  las_setextra(L, 2, LAS_XTRACEBACK);
+  pushplace(L, L);
+  las_setextra(L, 2, LAS_XPLACE);
+  lua_pushvalue(A, LAS_ACAUSE);
+  lua_xmove(A, L, 1);
+  if (!lua_isnil(L, -1)) {
+    lua_getiuservalue(L, -1, LAS_UVALUE);
+    if (lua_rawequal(L, -1, 1)) {
+      lua_pop(L, 1);
+      las_setextra(L, 2, LAS_XCAUSE);
+    }
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Stepping
+** ===================================================================
+*/
+
+/* The task is over: whoever waits is told, and the loop lets go. */
+static void finish (las_Task *t) {
+  las_Loop *lp = t->f.loop;
+  uint32_t slot = t->f.item.slot;
+  t->f.item.phase = LAS_DONE;
+  t->co = NULL;
+  lp->ntasks--;
+  las_settle(&t->f, (enum las_Outcome)t->outcome);
+  t->f.item.slot = 0;
+  las_release(lp, slot);
+}
+
+
+/* Takes a value off stack A as the outcome of the task. Cannot raise. */
+static void setvalue (las_Task *t, lua_State *A) {
+  lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
+  lua_insert(A, -2);
+  lua_setiuservalue(A, -2, LAS_UVALUE);
+  lua_pop(A, 1);
+}
+
+
+/* The coroutine broke outside its protected body: out of memory, closed or
+   resumed by a stranger. What it left on its stack is the error. */
+static void broken (las_Task *t, lua_State *co) {
+  lua_State *A = t->f.loop->anchor;
+  if (t->outcome == LAS_PENDING) {
+    if (lua_gettop(co) > 0)
+      lua_xmove(co, A, 1);
+    else
+      lua_pushnil(A);
+    setvalue(t, A);
+    t->outcome = LAS_FAILED;
+  }
+}
+
+
+void las_endstray (las_Task *t) {
+  if (t->f.item.phase == LAS_PARKED) {
+    t->f.item.flags |= LAS_FTHROW;
+    las_throw(t);
+  }
+}
+
+
+/* Cancelled before its first step: the body never runs. */
+static void neverrun (las_Task *t) {
+  lua_State *A = t->f.loop->anchor;
+  lua_pushnil(A);
+  setvalue(t, A);
+  t->outcome = LAS_CANCELLED;
+  finish(t);
+}
+
+
+/* Fires as the bare yield returns: puts the former hook back and raises. */
+static void hookyield (lua_State *L, lua_Debug *ar) {
+  las_Loop *lp = las_pushstate(L)->loop;
+  (void)ar;
+  lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
+  lua_getiuservalue(L, -1, LAS_URAISE);
+  lua_call(L, 0, 0);
+}
+
+
+static void sethook (las_Loop *lp, lua_State *co) {
+  lp->hook.f = lua_gethook(co);
+  lp->hook.mask = lua_gethookmask(co);
+  lp->hook.count = lua_gethookcount(co);
+  lua_sethook(co, hookyield, LUA_MASKRET, 0);
+}
+
+
+/* Resumes after a bare 'coroutine.yield' or for the first time. Returns
+   whether there is anything to resume. */
+static int prepare (las_Task *t, int *narg) {
+  uint8_t flags = t->f.item.flags;
+  if (t->f.item.phase == LAS_NEW) {
+    if (flags & LAS_FMUST) {
+      t->f.item.flags &= ~LAS_FMUST;
+      neverrun(t);
+      return 0;
+    }
+    *narg = lua_gettop(t->co) - 1;
+  }
+  else {  /* LAS_FBARE */
+    t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
+    if (flags & LAS_FMUST) {
+      t->f.item.flags &= ~LAS_FMUST;
+      sethook(t->f.loop, t->co);
+    }
+  }
+  return 1;
+}
+
+
+void las_step (las_Loop *lp, las_Task *t) {
+  las_Task *outer = lp->current;
+  lua_State *driven = lp->driven, *co = t->co;
+  int status, n, narg = 0, budget = lp->budget;
+  las_assert(t->f.item.phase <= LAS_READY);
+  if (las_unlikely(t->outcome != LAS_PENDING)) {  /* ended by a stranger? */
+    finish(t);
+    return;
+  }
+  if (las_unlikely(t->f.item.phase == LAS_NEW ||
+                   (t->f.item.flags & LAS_FBARE))) {
+    if (!prepare(t, &narg))
+      return;
+  }
+  t->f.item.phase = LAS_RUNNING;
+  lp->current = t;
+  lp->driven = co;
+  lp->budget = LAS_BUDGET;
+  status = lua_resume(co, (driven != NULL) ? driven : lp->L, narg, &n);
+  lp->current = outer;
+  lp->driven = driven;
+  lp->budget = budget;
+  if (las_likely(status == LUA_YIELD)) {
+    if (las_unlikely(n > 0))
+      lua_pop(co, n);
+    if (las_unlikely(t->f.item.phase == LAS_RUNNING)) {  /* a bare yield? */
+      las_giveway(co, t);
+      t->f.item.flags |= LAS_FBARE;
+    }
+  }
+  else {
+    if (las_unlikely(status != LUA_OK))
+      broken(t, co);
+    finish(t);
+  }
+}
+
+
+/* Steps a task that is ready out of its turn: an eager start, or a reader
+   whose bytes are in the loop's buffer. It stands in no queue. */
+void las_stepnow (las_Loop *lp, las_Task *t) {
+  las_assert(t->f.item.phase == LAS_PARKED);
+  t->f.item.phase = LAS_READY;
+  las_step(lp, t);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Making tasks
+** ===================================================================
+*/
+
+las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
+  int base = lua_gettop(L) - n;
+  int ready = lua_isthread(L, base);  /* a coroutine object? */
+  lua_State *co;
+  las_Task *t;
+  luaL_checkstack(L, 8, NULL);
+  t = (las_Task *)lua_newuserdatauv(L, sizeof(*t), LAS_UEXTRA);
+  memset(t, 0, sizeof(*t));
+  t->f.item.type = LAS_TASK;
+  t->f.loop = lp;
+  las_settype(L, LAS_TTASK);
+  if (ready) {
+    co = lua_tothread(L, base);
+    lua_pushvalue(L, base);
+  }
+  else
+    co = lua_newthread(L);
+  if (!lua_checkstack(co, n + 8))
+    luaL_error(L, "too many arguments");
+  /* stack: body, arguments, task, thread */
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -3, LAS_ULOOP);
+  las_getanchored(L, LAS_UTASKMAIN);
+  lua_pushvalue(L, -3);
+  las_getanchored(L, LAS_UMSGH);
+  t->f.item.slot = las_anchor(L, lp, -5);  /* last thing that can raise */
+  lua_xmove(L, co, 3);
+  if (ready) {
+    lua_rotate(co, 1, 3);
+    lua_remove(L, base);
+  }
+  else {
+    lua_rotate(L, base, 2);
+    lua_xmove(L, co, n + 1);
+  }
+  lua_setiuservalue(L, base, LAS_UVALUE);
+  lua_settop(L, base);
+  t->co = co;
+  t->id = ++lp->S->ntasks;
+  lp->ntasks++;
+  return t;
+}
+
+
+void las_start (las_Task *t, int eager) {
+  las_Loop *lp = t->f.loop;
+  if (eager && lp->L != NULL && lp->depth < MAXEAGER) {
+    lp->depth++;
+    las_step(lp, t);
+    lp->depth--;
+  }
+  else
+    las_queue(lp, &t->f.item);
+}
+
+
+/* Options of create_task, from the table at 'i'; the array part goes on the
+   stack as body and arguments. Returns how many arguments. */
+static int unpackoptions (lua_State *L, int i) {
+  static const char *const names[] = {"name", "eager_start", "n", NULL};
+  int k, n;
+  las_checkoptions(L, i, names);
+  n = las_listlen(L, i);
+  luaL_checkstack(L, n + 8, "too many arguments");
+  for (k = 1; k <= n; k++)
+    lua_geti(L, i, k);
+  if (n == 0)
+    lua_pushnil(L);
+  return (n > 0) ? n - 1 : 0;
+}
+
+
+/* Calls the loop's task factory: factory(loop, coroutine, options). The body
+   and its 'n' arguments are on top. [-(n+1), +1, e] */
+static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
+  int base = lua_gettop(L) - n;
+  if (!lua_isthread(L, base)) {
+    lua_State *co = lua_newthread(L);
+    lua_insert(L, base);
+    if (!lua_checkstack(co, n + 8))
+      luaL_error(L, "too many arguments");
+    lua_xmove(L, co, n + 1);
+  }
+  las_pushloop(L, lp);
+  lua_insert(L, base);
+  lua_getiuservalue(L, base, LAS_LFACTORY);
+  lua_insert(L, base);
+  lua_newtable(L);
+  if (options != 0) {
+    lua_getfield(L, options, "name");
+    lua_setfield(L, -2, "name");
+    lua_getfield(L, options, "eager_start");
+    lua_setfield(L, -2, "eager_start");
+  }
+  lua_call(L, 3, 1);
+  if (las_tofuture(L, las_state(L), -1) == NULL)
+    luaL_error(L, "the task factory returned a %s, not a task",
+               luaL_typename(L, -1));
+  return 1;
+}
+
+
+static int hasfactory (lua_State *L, las_Loop *lp) {
+  int has;
+  las_pushloop(L, lp);
+  has = lua_getiuservalue(L, -1, LAS_LFACTORY) != LUA_TNIL;
+  lua_pop(L, 2);
+  return has;
+}
+
+
+/* A task of the loop from what lies from 'first' on: a body and arguments,
+   or one table of them with options. */
+static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
+  int options = 0, eager = 0, body = first, n;
+  las_Task *t;
+  if (lua_istable(L, first) && !las_iscallable(L, first)) {
+    options = first;
+    n = unpackoptions(L, options);
+    body = lua_gettop(L) - n;
+    lua_getfield(L, options, "eager_start");
+    eager = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (lua_getfield(L, options, "name") != LUA_TNIL)
+      luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, first,
+                    "option 'name' must be a string");
+    lua_pop(L, 1);
+  }
+  else
+    n = (lua_gettop(L) > first) ? lua_gettop(L) - first : 0;
+  if (!las_tobody(L, body, first))
+    return luaL_typeerror(L, first, "function or coroutine");
+  if (lua_isthread(L, body))
+    lua_settop(L, body), n = 0;
+  if (factory && las_unlikely(hasfactory(L, lp)))
+    return callfactory(L, lp, n, options);
+  t = las_newtask(L, lp, n);
+  if (options != 0) {
+    int self = lua_gettop(L);
+    if (lua_getfield(L, options, "name") != LUA_TNIL)
+      las_setextra(L, self, LAS_XNAME);  /* raising leaves a task unstarted */
+    else
+      lua_pop(L, 1);
+  }
+  las_start(t, eager);
+  return 1;
+}
+
+
+/* create_task(f, ...) or create_task{f, ..., name=, eager_start=} */
+static int asyncio_create_task (lua_State *L) {
+  las_Loop *lp = las_checkrunning(L);
+  return createtask(L, lp, 1, 1);
+}
+
+
+static int loop_create_task (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  return createtask(L, lp, 2, 1);
+}
+
+
+/* Task(loop, coroutine, options): what task factories end in */
+static int asyncio_Task (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  int n;
+  lua_settop(L, 3);
+  if (lua_isnil(L, 3))
+    lua_settop(L, 2);
+  else {
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_newtable(L);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, 1);
+    for (n = 0; n < 2; n++) {
+      static const char *const names[] = {"name", "eager_start"};
+      lua_getfield(L, 3, names[n]);
+      lua_setfield(L, -2, names[n]);
+    }
+    lua_replace(L, 2);
+    lua_settop(L, 2);
+  }
+  return createtask(L, lp, 2, 0);
+}
+
+
+static int asyncio_current_task (lua_State *L) {
+  las_State *S = las_state(L);
+  las_Loop *lp = lua_isnoneornil(L, 1) ? S->loop : las_checkloop(L, 1);
+  if (lp != NULL && lp->current != NULL)
+    las_pushanchored(L, lp, lp->current->f.item.slot);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+
+static int asyncio_all_tasks (lua_State *L) {
+  las_State *S = las_state(L);
+  las_Loop *lp = lua_isnoneornil(L, 1) ? las_checkrunning(L)
+                                       : las_checkloop(L, 1);
+  lua_Integer n = 0;
+  uint32_t slot;
+  lua_createtable(L, (int)lp->ntasks, 1);
+  for (slot = 1; slot <= lp->nslots; slot++) {
+    las_pushanchored(L, lp, slot);
+    if (las_test(L, S, -1, LAS_TTASK) != NULL)
+      lua_rawseti(L, -2, ++n);
+    else
+      lua_pop(L, 1);
+  }
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Methods
+** ===================================================================
+*/
+
+static las_Task *checkself (lua_State *L) {
+  return (las_Task *)las_check(L, 1, LAS_TTASK);
+}
+
+
+static int task_cancelling (lua_State *L) {
+  lua_pushinteger(L, checkself(L)->ncancels);
+  return 1;
+}
+
+
+static int task_uncancel (lua_State *L) {
+  las_Task *t = checkself(L);
+  if (t->ncancels > 0 && --t->ncancels == 0)
+    t->f.item.flags &= ~LAS_FMUST;
+  lua_pushinteger(L, t->ncancels);
+  return 1;
+}
+
+
+static const char *pushname (lua_State *L, int i) {
+  const las_Task *t = (las_Task *)lua_touserdata(L, i);
+  if (las_getextra(L, i, LAS_XNAME) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushfstring(L, "Task-%I", (LUAI_UACINT)t->id);
+  }
+  return lua_tostring(L, -1);
+}
+
+
+static int task_get_name (lua_State *L) {
+  checkself(L);
+  pushname(L, 1);
+  return 1;
+}
+
+
+static int task_set_name (lua_State *L) {
+  checkself(L);
+  luaL_checkstring(L, 2);
+  lua_settop(L, 2);
+  lua_tostring(L, 2);
+  las_setextra(L, 1, LAS_XNAME);
+  return 1;
+}
+
+
+static int task_get_coro (lua_State *L) {
+  if (checkself(L)->co != NULL)
+    lua_getiuservalue(L, 1, LAS_UVALUE);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+
+static int task_tostring (lua_State *L) {
+  las_Task *t = checkself(L);
+  const char *state = "pending", *name;
+  switch (t->f.item.state) {
+    case LAS_FINISHED: state = "finished"; break;
+    case LAS_FAILED: state = "failed"; break;
+    case LAS_CANCELLED: state = "cancelled"; break;
+    default: if (t->f.item.phase == LAS_RUNNING) state = "running";
+  }
+  lua_settop(L, 1);
+  name = pushname(L, 1);
+  if (t->co != NULL)
+    pushplace(L, t->co);
+  else
+    las_getextra(L, 1, LAS_XPLACE);
+  if (lua_isstring(L, -1))
+    lua_pushfstring(L, "Task<name=%s, state=%s, at=%s>", name, state,
+                    lua_tostring(L, -1));
+  else
+    lua_pushfstring(L, "Task<name=%s, state=%s>", name, state);
+  return 1;
+}
+
+
+/* The stack of a task that waits or runs, or where it failed; then, for an
+   error that came out of an await, the same of the task it came from. */
+static int task_traceback (lua_State *L) {
+  las_Task *t = checkself(L);
+  lua_settop(L, 1);
+  if (t->co != NULL)
+    luaL_traceback(L, t->co, NULL, 0);
+  else if (las_getextra(L, 1, LAS_XTRACEBACK) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "stack traceback: (none: the task is over)");
+  }
+  return 1;
+}
+
+
+/* cause(future): the failed one its error came from, or nil */
+static int core_cause (lua_State *L) {
+  las_checkfuture(L, 1);
+  if (las_getextra(L, 1, LAS_XCAUSE) == LUA_TNIL)
+    lua_pushnil(L);
+  return 1;
+}
+
+
+void las_opentask (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"create_task", asyncio_create_task},
+    {"Task", asyncio_Task},
+    {"current_task", asyncio_current_task},
+    {"all_tasks", asyncio_all_tasks},
+    {"cause", core_cause},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"cancelling", task_cancelling},
+    {"uncancel", task_uncancel},
+    {"get_name", task_get_name},
+    {"set_name", task_set_name},
+    {"get_coro", task_get_coro},
+    {"traceback", task_traceback},
+    {NULL, NULL}
+  };
+  static const luaL_Reg loopmethods[] = {
+    {"create_task", loop_create_task},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__tostring", task_tostring},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+  las_newtype(L, state, LAS_TTASK, "asyncio.Task", methods, meta);
+  las_addmethods(L, state, LAS_TLOOP, loopmethods);
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, taskmain, 1);
+  lua_setiuservalue(L, state, LAS_UTASKMAIN);
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, taskerror, 1);
+  lua_setiuservalue(L, state, LAS_UMSGH);
+}
+
+/* }================================================================== */
