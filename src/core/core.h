@@ -302,6 +302,8 @@ LAS_API void las_setextra (lua_State *L, int i, enum las_Extra x);
 LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
 /* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */
 LAS_API void las_start (las_Task *t, int eager);
+/* Stands on top of the stack of a task's coroutine until its first step. */
+LAS_API int las_guard (lua_State *L);
 
 /* Can what stands at stack index 'i' be a task's body? A function or a fresh
    coroutine can; a coroutine function is replaced by its own body. Raises an
@@ -453,6 +455,7 @@ struct las_Loop {
   uv_async_t async;	/* wakes the loop from threads and signals */
   struct las_Mailbox *mailbox;	/* results of other threads */
   char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
+  las_List freed;	/* watches to be told when a descriptor was closed */
   struct las_Resource *resources;	/* what 'close' must close first */
   uint64_t turns, nread, nwritten;	/* for stats */
   uint64_t longest;	/* longest step in nanoseconds, in debug mode */

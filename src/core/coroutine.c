@@ -27,11 +27,12 @@ static int callasync (lua_State *L) {
 }
 
 
-/* a function with its arguments on the stack, and nothing run? */
+/* a function with its arguments on the stack, nothing run, and not the
+   coroutine of a task? */
 static int isfresh (lua_State *co) {
   lua_Debug ar;
   return lua_status(co) == LUA_OK && !lua_getstack(co, 0, &ar) &&
-         lua_gettop(co) > 0;
+         lua_gettop(co) > 0 && lua_tocfunction(co, -1) != las_guard;
 }
 
 

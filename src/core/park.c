@@ -137,6 +137,7 @@ static void raiseflags (lua_State *L, las_Task *t) {
   uint8_t flags = t->f.item.flags;
   t->f.item.flags &= ~(LAS_FTHROW | LAS_FYIELD);
   if (flags & LAS_FTHROW) {
+    t->f.item.flags &= ~LAS_FMUST;  /* cancelled again before it ran: once */
     if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
       raisedeadlock(L, t->f.loop);
     raisecancel(L, t);

@@ -35,8 +35,8 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
   las_Task *t = (las_Task *)lua_touserdata(L, SELF);
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) {
+    las_setvalues(L, SELF, lua_gettop(L) - MSGH);  /* may raise */
     t->outcome = LAS_FINISHED;
-    las_setvalues(L, SELF, lua_gettop(L) - MSGH);
   }
   else {
     if (las_iserror(L, -1, "CancelledError")) {
@@ -186,6 +186,24 @@ static void sethook (las_Loop *lp, lua_State *co) {
 }
 
 
+/* Lies on top of a new task's stack, so that a resume that is not the loop's
+   calls it and not the body. */
+int las_guard (lua_State *L) {
+  return luaL_error(L, "a task's coroutine was resumed by a stranger");
+}
+
+
+/* Takes the guard off. Returns how many arguments there are; none if a
+   stranger has resumed or closed the coroutine, so that it is dead. */
+static int unguard (lua_State *co) {
+  if (lua_status(co) != LUA_OK || lua_gettop(co) == 0)
+    return 0;
+  las_assert(lua_tocfunction(co, -1) == las_guard);
+  lua_pop(co, 1);
+  return lua_gettop(co) - 1;
+}
+
+
 /* Resumes after a bare 'coroutine.yield' or for the first time. Returns
    whether there is anything to resume. */
 static int prepare (las_Task *t, int *narg) {
@@ -196,7 +214,7 @@ static int prepare (las_Task *t, int *narg) {
       neverrun(t);
       return 0;
     }
-    *narg = lua_gettop(t->co) - 1;
+    *narg = unguard(t->co);
   }
   else {  /* LAS_FBARE */
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
@@ -299,6 +317,7 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
     lua_rotate(L, base, 2);
     lua_xmove(L, co, n + 1);
   }
+  lua_pushcfunction(co, las_guard);
   lua_setiuservalue(L, base, LAS_UVALUE);
   lua_settop(L, base);
   t->co = co;
