@@ -1,0 +1,894 @@
+--- Tasks: how they start, end, are cancelled and what they tell of themselves.
+
+local asyncio = require "asyncio"
+local testing = require "asyncio.testing"
+local witness = require "spec.support.witness"
+
+local try, turns = witness.try, witness.turns
+
+local function new_future()
+  return asyncio.get_running_loop():create_future()
+end
+
+describe("a task", function()
+  it("starts in the next turn, after those made before it", testing.virtual(function()
+    local log = {}
+    for i = 1, 3 do
+      asyncio.create_task(function() log[#log + 1] = i end)
+    end
+    asyncio.get_running_loop():call_soon(function() log[#log + 1] = 4 end)
+    asyncio.create_task(function() log[#log + 1] = 5 end)
+    log[#log + 1] = "made"
+    turns(1)
+    assert.same({ "made", 1, 2, 3, 4, 5 }, log)
+  end))
+
+  it("gets its arguments and keeps all its results, nils included", testing.virtual(function()
+    local function body(...)
+      asyncio.sleep(1)
+      return select("#", ...), ...
+    end
+    local task = asyncio.create_task(body, nil, "b", nil)
+    assert.same({ n = 4, 3, nil, "b", nil }, table.pack(asyncio.await(task)))
+    assert.same({ n = 4, 3, nil, "b", nil }, table.pack(task:result()))
+    assert.same({ n = 0 }, table.pack(asyncio.await(asyncio.create_task(function() end))))
+  end))
+
+  it("has room for many arguments and results", testing.virtual(function()
+    local many = table.pack(string.byte(("x"):rep(20000), 1, -1))
+    local task = asyncio.create_task(function(...) return ... end, table.unpack(many, 1, many.n))
+    assert.equal(20000, select("#", asyncio.await(task)))
+  end))
+
+  it("fails of any value, which await raises by identity", testing.virtual(function()
+    for _, err in ipairs { false, 0, "text", {}, print } do
+      local task = asyncio.create_task(error, err, 0)
+      assert.same({ n = 2, false, err }, table.pack(pcall(asyncio.await, task)))
+      assert.equal(err, (task:exception()))
+    end
+    assert.same({ n = 2, false, nil },
+      table.pack(pcall(asyncio.await, asyncio.create_task(error, nil))))
+  end))
+
+  it("can be awaited by many and again", testing.virtual(function()
+    local runs = 0
+    local task = asyncio.create_task(function()
+      runs = runs + 1
+      asyncio.sleep(1)
+      return "once"
+    end)
+    local a, b = asyncio.gather(
+      function() return asyncio.await(task) end,
+      function() return asyncio.await(task) end)
+    assert.same({ "once", "once", "once", 1 }, { a, b, asyncio.await(task), runs })
+  end))
+
+  it("can't be settled from outside", testing.virtual(function()
+    local task = asyncio.create_task(asyncio.sleep, 1, "own")
+    assert.matches("body alone", witness.text(task.set_result, task, 1))
+    assert.matches("body alone", witness.text(task.set_exception, task, 1))
+    assert.equal("own", asyncio.await(task))
+  end))
+
+  it("can't await itself", testing.virtual(function()
+    local task
+    task = asyncio.create_task(function() return asyncio.await(task) end)
+    assert.matches("cannot await itself", witness.text(asyncio.await, task))
+    task = asyncio.create_task(function() return asyncio.gather(task) end)
+    assert.matches("cannot gather itself", witness.text(asyncio.await, task))
+  end))
+
+  it("may await the next through 10,000 of them", testing.virtual(function()
+    local function link(n)
+      if n == 0 then
+        return asyncio.sleep(1, "end")
+      end
+      return asyncio.await(asyncio.create_task(link, n - 1))
+    end
+    assert.equal("end", link(10000))
+  end))
+
+  it("is kept alive by its loop until it is done", testing.virtual(function()
+    local weak, log = setmetatable({}, { __mode = "v" }), {}
+    weak[1] = asyncio.create_task(function()
+      asyncio.sleep(1)
+      log[#log + 1] = "ran on"
+    end)
+    turns(1)
+    witness.collect()
+    asyncio.sleep(2)
+    assert.same({ "ran on" }, log)
+    witness.collect()
+    assert.is_nil(weak[1])
+  end))
+
+  it("lets go of its coroutine when it is done", testing.virtual(function()
+    local weak = setmetatable({}, { __mode = "k" })
+    local task = asyncio.create_task(function()
+      weak[coroutine.running()] = true
+      asyncio.sleep(1)
+    end)
+    asyncio.await(task)
+    witness.collect()
+    assert.is_nil(next(weak))
+    assert.is_nil(task:get_coro())
+  end))
+
+  it("has a name, its own or a number", testing.virtual(function()
+    local plain = asyncio.create_task(function() end)
+    local named = asyncio.create_task { function() end, name = "fetch" }
+    assert.matches("^Task%-%d+$", plain:get_name())
+    assert.equal("fetch", named:get_name())
+    assert.equal(named, named:set_name("store"))
+    assert.equal("store", named:get_name())
+    assert.equal("Task<name=store, state=pending>", tostring(named))
+  end))
+
+  it("names its state and place", testing.virtual(function()
+    local log = {}
+    local line = witness.line(3):gsub(":$", "")
+    local task = asyncio.create_task { name = "t", function()
+      log[1] = tostring(asyncio.current_task()):gsub(", at=.*", "")
+      asyncio.sleep(1)
+    end }
+    turns(1)
+    log[2] = tostring(task)
+    asyncio.await(task)
+    log[3] = tostring(task)
+    task = asyncio.create_task { name = "t", function() asyncio.sleep(1) end }
+    task:cancel()
+    turns(1)
+    log[4] = tostring(task)
+    local failed_line = witness.line(1):gsub(":$", "")
+    task = asyncio.create_task { name = "t", function() error("x") end }
+    turns(1)
+    task:exception()
+    log[5] = tostring(task)
+    assert.same({
+      "Task<name=t, state=running",
+      "Task<name=t, state=pending, at=" .. line .. ">",
+      "Task<name=t, state=finished>",
+      "Task<name=t, state=cancelled>",
+      "Task<name=t, state=failed, at=" .. failed_line .. ">",
+    }, log)
+  end))
+
+  it("is the current one while it runs, and only then", testing.virtual(function()
+    local main, log = asyncio.current_task(), {}
+    local task = asyncio.create_task(function()
+      log[1] = asyncio.current_task()
+      turns(1)
+      log[2] = asyncio.current_task()
+    end)
+    turns(1)
+    log[3] = asyncio.current_task()
+    asyncio.await(task)
+    assert.same({ task, task, main }, log)
+    assert.equal(main, asyncio.current_task(asyncio.get_running_loop()))
+  end))
+
+  it("is among all tasks until it is done", testing.virtual(function()
+    local main = asyncio.current_task()
+    local task = asyncio.create_task(asyncio.sleep, 1)
+    local all = asyncio.all_tasks()
+    assert.same({ 2, 2 }, { #all, all.n })
+    assert(all[1] == main and all[2] == task or all[1] == task and all[2] == main)
+    asyncio.await(task)
+    assert.same({ main, n = 1 }, asyncio.all_tasks())
+    assert.same({ main, n = 1 }, asyncio.all_tasks(asyncio.get_running_loop()))
+  end))
+
+  it("shows its stack while it waits and where it failed", testing.virtual(function()
+    local function deep() asyncio.sleep(1) error("deep down", 0) end
+    local function body() deep() return 1 end
+    local task = asyncio.create_task(body)
+    turns(1)
+    assert.matches("in upvalue 'deep'.*in function <", task:traceback())
+    local frames = task:get_stack()
+    assert.same({ 2, deep, body }, { frames.n, frames[2].func, frames[1].func })
+    assert.equal(deep, task:get_stack(1)[1].func)
+    pcall(asyncio.await, task)
+    assert.matches("in upvalue 'deep'", task:traceback())
+    assert.equal(0, #task:get_stack())
+  end))
+
+  it("prints its stack to a file", testing.virtual(function()
+    local task = asyncio.create_task { name = "printed", function() asyncio.sleep(1) end }
+    turns(1)
+    local text = {}
+    local file = { write = function(_, ...) text[#text + 1] = table.concat { ... } end }
+    task:print_stack(nil, file)
+    assert.matches("^stack of Task<name=printed, .*task_spec.lua:%d+: in function",
+      table.concat(text))
+    asyncio.await(task)
+    task:print_stack(nil, file)
+  end))
+end)
+
+describe("a suspension", function()
+  it("may happen in a metamethod, a __close and an iterator", testing.virtual(function()
+    local log = {}
+    local lazy = setmetatable({}, { __index = function(_, key)
+      return asyncio.sleep(1, "value of " .. key)
+    end, __add = function(_, n)
+      return asyncio.sleep(1, n + 1)
+    end, __call = function(_, x)
+      return asyncio.sleep(1, x)
+    end, __eq = function()
+      return asyncio.sleep(1, true)
+    end, __lt = function()
+      return asyncio.sleep(1, true)
+    end, __concat = function(_, x)
+      return asyncio.sleep(1, "concat " .. x)
+    end, __len = function()
+      return asyncio.sleep(1, 7)
+    end, __newindex = function(_, key, v)
+      asyncio.sleep(1)
+      log[#log + 1] = key .. "=" .. v
+    end })
+    local function ticks(n, i)
+      asyncio.sleep(1)
+      if i < n then
+        return i + 1
+      end
+    end
+    do
+      local _ <close> = setmetatable({}, { __close = function()
+        asyncio.sleep(1)
+        log[#log + 1] = "closed"
+      end })
+      for i in ticks, 2, 0 do
+        log[#log + 1] = i
+      end
+      lazy.key = "v"
+      log[#log + 1] = lazy.name
+      log[#log + 1] = lazy + 41
+      log[#log + 1] = lazy("called")
+      log[#log + 1] = lazy == setmetatable({}, getmetatable(lazy))
+      log[#log + 1] = lazy < lazy
+      log[#log + 1] = lazy .. "x"
+      log[#log + 1] = #lazy
+    end
+    assert.same({ 1, 2, "key=v", "value of name", 42, "called", true, true, "concat x", 7,
+      "closed" }, log)
+    assert.equal(12, asyncio.get_running_loop():time() - 1)
+  end, { timeout = 60 }))
+
+  it("may happen under pcall, xpcall and asyncio.pcall", testing.virtual(function()
+    local function nap() return asyncio.sleep(1, "slept") end
+    assert.same({ true, "slept" }, { pcall(nap) })
+    assert.same({ true, "slept" }, { xpcall(nap, debug.traceback) })
+    assert.same({ true, "slept" }, { asyncio.pcall(nap) })
+    local function fail() asyncio.sleep(1) error("late", 0) end
+    assert.same({ false, "late" }, { pcall(fail) })
+    assert.same({ false, "handled late" },
+      { xpcall(fail, function(err) return "handled " .. err end) })
+    assert.same({ false, "late" }, { asyncio.pcall(fail) })
+  end))
+
+  it("is refused where Lua cannot yield, with the reason", testing.virtual(function()
+    local expected = "asyncio.sleep must be called from inside a task: Lua cannot yield here"
+    local function nap() asyncio.sleep(1) return true end
+    local places = {
+      sort = function() table.sort({ 2, 1 }, nap) end,
+      gsub = function() return (("x"):gsub("x", nap)) end,
+      tostring = function() return tostring(setmetatable({}, { __tostring = nap })) end,
+      load = function() return assert(load(nap)) end,
+    }
+    for name, place in pairs(places) do
+      assert.matches(expected, witness.text(place), 1, true, name)
+    end
+    assert.equal("fine", asyncio.sleep(1, "fine"))
+  end))
+
+  it("is refused in a finalizer, and the task goes on", testing.virtual(function()
+    local seen
+    setmetatable({}, { __gc = function() seen = witness.text(asyncio.sleep, 0) end })
+    witness.collect()
+    assert.matches("Lua cannot yield here", seen)
+  end))
+
+  it("is refused in a plain coroutine, which the error names", testing.virtual(function()
+    local seen
+    local iterate = coroutine.wrap(function()
+      seen = witness.text(asyncio.sleep, 1)
+      coroutine.yield("item")
+    end)
+    assert.equal("item", iterate())
+    assert.matches("asyncio.sleep must be called from inside a task: .*asyncio.coroutine", seen)
+  end))
+
+  it("is refused outside of a task, even where it need not wait", function()
+    local loop = testing.new_event_loop { clock = "virtual" }
+    local done = loop:create_future()
+    done:set_result(1)
+    for name, call in pairs {
+      sleep = function() asyncio.sleep(0) end,
+      await = function() asyncio.await(done) end,
+      shield = function() asyncio.shield(done) end,
+      gather = function() asyncio.gather() end,
+      wait_for = function() asyncio.wait_for(done, 0) end,
+      timeout = function() asyncio.timeout(1) end,
+    } do
+      assert.matches(("asyncio.%s must be called from inside a task"):format(name),
+        witness.text(call))
+    end
+    local seen
+    loop:call_soon(function() seen = witness.text(asyncio.sleep, 0) loop:stop() end)
+    loop:run_forever()
+    assert.matches("asyncio.sleep must be called from inside a task", seen)
+    loop:close()
+  end)
+end)
+
+describe("cancelling a task", function()
+  it("before its first step keeps its body from running", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function() log[1] = "ran" end)
+    assert.is_true(task:cancel("not today"))
+    assert.same({ false, 1 }, { task:done(), task:cancelling() })
+    local err = witness.raises(asyncio.CancelledError, asyncio.await, task)
+    assert.same({ true, {}, "not today" }, { task:cancelled(), log, err.message })
+  end))
+
+  it("raises CancelledError where it waits, with the message", testing.virtual(function()
+    local task = asyncio.create_task(asyncio.sleep, 100)
+    turns(1)
+    task:cancel("enough")
+    local err = witness.raises(asyncio.CancelledError, asyncio.await, task)
+    assert.same({ "enough", "CancelledError: enough" }, { err.message, tostring(err) })
+    assert.same({ true, 1 }, { task:cancelled(), asyncio.get_running_loop():time() })
+  end))
+
+  it("runs its <close> variables, which may wait, in order", testing.virtual(function()
+    local log = {}
+    local function closing(name)
+      return setmetatable({}, { __close = function(_, err)
+        asyncio.sleep(1)
+        log[#log + 1] = name .. " " .. witness.class(err)
+      end })
+    end
+    local task = asyncio.create_task(function()
+      local _ <close> = closing("outer")
+      local _ <close> = closing("inner")
+      asyncio.sleep(100)
+    end)
+    turns(1)
+    task:cancel()
+    pcall(asyncio.await, task)
+    assert.same({ "inner CancelledError", "outer CancelledError" }, log)
+    assert.equal(3, asyncio.get_running_loop():time())
+  end))
+
+  it("is a request: the body may go on", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      pcall(asyncio.sleep, 100)
+      return asyncio.sleep(1, "went on")
+    end)
+    turns(1)
+    task:cancel()
+    assert.equal("went on", asyncio.await(task))
+    assert.same({ false, 1 }, { task:cancelled(), task:cancelling() })
+  end))
+
+  it("can be done again while it cleans up", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function()
+      log[1] = select(2, try(asyncio.sleep, 100))
+      log[2] = select(2, try(asyncio.sleep, 100))
+      return "stubborn"
+    end)
+    turns(1)
+    task:cancel()
+    turns(1)
+    task:cancel()
+    assert.equal("stubborn", asyncio.await(task))
+    assert.same({ "CancelledError", "CancelledError" }, log)
+    assert.equal(2, task:cancelling())
+  end))
+
+  it("twice before it runs raises once, with the first message", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function()
+      log[1] = witness.raises(asyncio.CancelledError, asyncio.sleep, 100).message
+      log[2] = asyncio.sleep(1, "no second one")
+    end)
+    turns(1)
+    assert.is_true(task:cancel("first"))
+    assert.is_true(task:cancel("second"))
+    assert.equal(2, task:cancelling())
+    asyncio.await(task)
+    assert.same({ "first", "no second one" }, log)
+  end))
+
+  it("says false only when it is done", testing.virtual(function()
+    local task = asyncio.create_task(function() end)
+    asyncio.await(task)
+    assert.same({ false, 0, false }, { task:cancel(), task:cancelling(), task:cancelled() })
+  end))
+
+  it("from within is raised at its next suspension, not before", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function()
+      asyncio.current_task():cancel()
+      log[#log + 1] = "still running"
+      log[#log + 1] = select(2, try(asyncio.sleep, 1))
+      asyncio.sleep(1)
+      log[#log + 1] = "once only"
+    end)
+    asyncio.await(task)
+    assert.same({ "still running", "CancelledError", "once only" }, log)
+  end))
+
+  it("from within keeps the result if there is no suspension more", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      asyncio.current_task():cancel()
+      return "kept"
+    end)
+    assert.equal("kept", asyncio.await(task))
+    assert.is_false(task:cancelled())
+  end))
+
+  it("is raised at a sleep(0) that waits for its turn", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      return select(2, try(asyncio.sleep, 0))
+    end)
+    turns(1)
+    task:cancel()
+    assert.equal("CancelledError", asyncio.await(task))
+  end))
+
+  it("in the same turn as a deadline: the sleep that is over counts", testing.virtual(function()
+    local log = {}
+    local sleeper
+    asyncio.get_running_loop():call_later(1, function() sleeper:cancel() end)
+    sleeper = asyncio.create_task(function()
+      log[#log + 1] = asyncio.sleep(1, "slept")
+      log[#log + 1] = select(2, try(asyncio.sleep, 1))
+    end)
+    asyncio.await(sleeper)
+    assert.same({ "slept", "CancelledError" }, log)
+  end))
+
+  it("goes to the task it awaits first", testing.virtual(function()
+    local log = {}
+    local inner = asyncio.create_task(function()
+      log[1] = "inner " .. select(2, try(asyncio.sleep, 100))
+      error(asyncio.CancelledError("of inner"))
+    end)
+    local outer = asyncio.create_task(function()
+      log[2] = "outer " .. witness.raises(asyncio.CancelledError, asyncio.await,
+        inner).message
+    end)
+    turns(2)
+    outer:cancel()
+    asyncio.await(outer)
+    assert.same({ "inner CancelledError", "outer of inner" }, log)
+    assert.same({ 1, 1, true }, { inner:cancelling(), outer:cancelling(), inner:cancelled() })
+  end))
+
+  it("is undone by an inner task that goes on", testing.virtual(function()
+    local inner = asyncio.create_task(function()
+      pcall(asyncio.sleep, 100)
+      return "inner's own result"
+    end)
+    local outer = asyncio.create_task(asyncio.await, inner)
+    turns(2)
+    outer:cancel()
+    assert.equal("inner's own result", asyncio.await(outer))
+    assert.is_false(outer:cancelled())
+  end))
+
+  it("reaches the end of a chain of 10,000", testing.virtual(function()
+    local ended = 0
+    local function link(n)
+      local _ <close> = setmetatable({}, { __close = function() ended = ended + 1 end })
+      if n == 0 then
+        return asyncio.sleep(100)
+      end
+      return asyncio.await(asyncio.create_task(link, n - 1))
+    end
+    local first = asyncio.create_task(link, 10000)
+    turns(10002)
+    first:cancel("from far away")
+    local err = witness.raises(asyncio.CancelledError, asyncio.await, first)
+    assert.same({ 10001, "from far away" }, { ended, err.message })
+  end))
+
+  it("ends in a cycle of awaiting tasks", testing.virtual(function()
+    local a, b, c
+    a = asyncio.create_task(function() return asyncio.await(b) end)
+    b = asyncio.create_task(function() return asyncio.await(c) end)
+    c = asyncio.create_task(function() return asyncio.await(a) end)
+    turns(2)
+    assert.is_true(a:cancel())
+    turns(4)
+    assert.same({ true, true, true }, { a:cancelled(), b:cancelled(), c:cancelled() })
+  end))
+
+  it("ends in a cycle through gathers", testing.virtual(function()
+    local a, b
+    a = asyncio.create_task(function() return asyncio.gather(function()
+      return asyncio.await(b)
+    end, function() asyncio.sleep(100) end) end)
+    b = asyncio.create_task(function() return asyncio.gather(a) end)
+    turns(3)
+    assert.is_true(b:cancel())
+    turns(8)
+    assert.same({ true, true, 1 }, { a:cancelled(), b:cancelled(), #asyncio.all_tasks() })
+  end))
+
+  it("shared by two reaches it once", testing.virtual(function()
+    local shared = asyncio.create_task(asyncio.sleep, 100)
+    local a = asyncio.create_task(asyncio.await, shared)
+    local b = asyncio.create_task(asyncio.await, shared)
+    turns(2)
+    local both = asyncio.create_task(function() return asyncio.gather(a, b) end)
+    turns(1)
+    both:cancel()
+    turns(4)
+    assert.same({ true, true, true, true, 1 }, { a:cancelled(), b:cancelled(),
+      shared:cancelled(), both:cancelled(), shared:cancelling() })
+  end))
+
+  it("that raises another error than the cancel makes it fail", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      pcall(asyncio.sleep, 100)
+      error("spoilt", 0)
+    end)
+    turns(1)
+    task:cancel()
+    assert.same({ "raised", "spoilt" }, { try(asyncio.await, task) })
+    assert.is_false(task:cancelled())
+  end))
+
+  it("is known by the class: a body that raises CancelledError is cancelled",
+    testing.virtual(function()
+      local err = asyncio.CancelledError("by itself")
+      local task = asyncio.create_task(error, err)
+      assert.equal(err, (select(2, pcall(asyncio.await, task))))
+      assert.same({ true, 0 }, { task:cancelled(), task:cancelling() })
+    end))
+
+  it("passes asyncio.pcall, so a retry loop ends", testing.virtual(function()
+    local tries = 0
+    local task = asyncio.create_task(function()
+      repeat
+        tries = tries + 1
+      until asyncio.pcall(function() asyncio.sleep(1) error("again") end)
+    end)
+    asyncio.sleep(2.5)
+    task:cancel()
+    assert.same({ "raised", "CancelledError" }, { try(asyncio.await, task) })
+    assert.equal(3, tries)
+  end))
+end)
+
+describe("the count of cancels", function()
+  it("is taken back by uncancel, never below nothing", testing.virtual(function()
+    local task = asyncio.create_task(asyncio.sleep, 100)
+    assert.same({ 0, 0 }, { task:cancelling(), task:uncancel() })
+    turns(1)
+    task:cancel()
+    task:cancel()
+    assert.same({ 2, 1, 0, 0 }, { task:cancelling(), task:uncancel(), task:uncancel(),
+      task:uncancel() })
+    pcall(asyncio.await, task)
+  end))
+
+  it("at nothing again drops a cancel that was not raised yet", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      local me = asyncio.current_task()
+      me:cancel()
+      me:uncancel()
+      return asyncio.sleep(1, "undisturbed")
+    end)
+    assert.equal("undisturbed", asyncio.await(task))
+  end))
+
+  it("above nothing keeps it", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      local me = asyncio.current_task()
+      me:cancel()
+      me:cancel()
+      me:uncancel()
+      return (select(2, try(asyncio.sleep, 1)))
+    end)
+    assert.equal("CancelledError", asyncio.await(task))
+  end))
+
+  it("lets a task that took its cancel back be cancelled anew", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function()
+      local me = asyncio.current_task()
+      log[1] = select(2, try(asyncio.sleep, 100))
+      log[2] = me:uncancel()
+      log[3] = asyncio.sleep(1, "structured")
+      asyncio.sleep(100)
+    end)
+    turns(1)
+    task:cancel()
+    asyncio.sleep(2)
+    assert.equal(0, task:cancelling())
+    task:cancel()
+    pcall(asyncio.await, task)
+    assert.same({ "CancelledError", 0, "structured" }, log)
+    assert.is_true(task:cancelled())
+  end))
+end)
+
+describe("a bare coroutine.yield in a task", function()
+  it("is sleep(0)", testing.virtual(function()
+    local log = {}
+    local function body(name)
+      for i = 1, 2 do
+        log[#log + 1] = name .. i
+        assert(select("#", coroutine.yield("ignored", i)) == 0)
+      end
+    end
+    asyncio.gather(asyncio.create_task(body, "a"), asyncio.create_task(body, "b"))
+    assert.same({ "a1", "b1", "a2", "b2" }, log)
+  end))
+
+  it("raises a cancel, also right under pcall", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function()
+      log[1] = select(2, try(coroutine.yield))
+      log[2] = select(2, try(function() coroutine.yield() end))
+      coroutine.yield()
+      log[3] = "no more"
+    end)
+    turns(1)
+    task:cancel()
+    turns(1)
+    task:cancel()
+    asyncio.await(task)
+    assert.same({ "CancelledError", "CancelledError", "no more" }, log)
+  end))
+
+  it("ends a task that is cancelled there, its <close> variables run", testing.virtual(function()
+    local log = {}
+    local task = asyncio.create_task(function()
+      local _ <close> = setmetatable({}, { __close = function(_, err)
+        asyncio.sleep(1)
+        log[1] = witness.class(err)
+      end })
+      while true do
+        coroutine.yield()
+      end
+    end)
+    turns(3)
+    task:cancel("enough")
+    assert.equal("enough", witness.raises(asyncio.CancelledError, asyncio.await, task).message)
+    assert.same({ "CancelledError" }, log)
+  end))
+
+  it("keeps the user's own hook", testing.virtual(function()
+    local hook = function() end
+    local task = asyncio.create_task(function()
+      debug.sethook(hook, "l", 0)
+      pcall(coroutine.yield)
+      local f, mask = debug.gethook()
+      debug.sethook()
+      return f == hook, mask
+    end)
+    turns(1)
+    task:cancel()
+    assert.same({ true, "l" }, { asyncio.await(task) })
+  end))
+
+  it("from an inner plain coroutine is the generator's", testing.virtual(function()
+    local items = {}
+    for item in coroutine.wrap(function()
+      for i = 1, 3 do
+        coroutine.yield(i)
+      end
+    end) do
+      items[#items + 1] = item
+      asyncio.sleep(1)
+    end
+    assert.same({ 1, 2, 3 }, items)
+  end))
+end)
+
+describe("a stranger", function()
+  local function victim(body)
+    local task = asyncio.create_task(body)
+    turns(1)
+    return task, task:get_coro()
+  end
+
+  it("that resumes a waiting task makes its wait raise", testing.virtual(function()
+    local task, co = victim(function() asyncio.sleep(100) end)
+    coroutine.resume(co)
+    assert.matches("resumed by a stranger", witness.text(asyncio.await, task))
+    assert.equal("dead", coroutine.status(co))
+    assert.equal(1, asyncio.get_running_loop():time())
+  end))
+
+  it("can't make it wait in its own turn", testing.virtual(function()
+    local log = {}
+    local task, co = victim(function()
+      log[1] = witness.text(asyncio.sleep, 100)
+      log[2] = witness.text(asyncio.sleep, 100)
+      return "over"
+    end)
+    coroutine.resume(co)
+    assert.equal("over", asyncio.await(task))
+    assert.matches("resumed by a stranger", log[1])
+    assert.matches("asyncio.sleep must be called from inside a task", log[2])
+  end))
+
+  it("that resumes it into a bare yield is survived", testing.virtual(function()
+    local task, co = victim(function()
+      pcall(asyncio.sleep, 5)
+      coroutine.yield("to the stranger")
+      return asyncio.sleep(1, "recovered")
+    end)
+    assert.same({ true, "to the stranger" }, { coroutine.resume(co) })
+    assert.equal("recovered", asyncio.await(task))
+  end))
+
+  it("that closes a waiting task makes it fail", testing.virtual(function()
+    local task, co = victim(function() asyncio.sleep(5) end)
+    assert.is_true(coroutine.close(co))
+    assert.matches("dead coroutine", witness.text(asyncio.await, task))
+  end))
+
+  it("that closes it gets what its <close> variables raise", testing.virtual(function()
+    local task, co = victim(function()
+      local _ <close> = setmetatable({}, { __close = function() error("closing", 0) end })
+      asyncio.sleep(5)
+    end)
+    assert.same({ false, "closing" }, { coroutine.close(co) })
+    assert.is_false((pcall(asyncio.await, task)))
+  end))
+
+  it("that resumes it before its first turn makes it fail, and runs nothing",
+    testing.virtual(function()
+      for _, arguments in ipairs { {}, { "argument" }, { print, nil, n = 2 } } do
+        local ran = false
+        local task = asyncio.create_task(function() ran = true end, table.unpack(arguments))
+        local _, err = coroutine.resume(task:get_coro())
+        assert.matches("resumed by a stranger", err)
+        assert.matches("dead coroutine", witness.text(asyncio.await, task))
+        assert.is_false(ran)
+      end
+    end))
+
+  it("can't await the coroutine of a task, or make it another's", testing.virtual(function()
+    local task = asyncio.create_task(function() return "its own" end)
+    for _, name in ipairs { "await", "create_task", "gather", "shield", "ensure_future" } do
+      assert.matches("coroutine was started or awaited before",
+        witness.text(asyncio[name], task:get_coro()))
+    end
+    assert.equal("its own", asyncio.await(task))
+  end))
+
+  it("that closes it before its first turn makes it fail", testing.virtual(function()
+    local task = asyncio.create_task(function() return "never" end)
+    assert.is_true(coroutine.close(task:get_coro()))
+    assert.matches("dead coroutine", witness.text(asyncio.await, task))
+  end))
+
+  it("may be the task itself, closing or resuming its own coroutine", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      local co = coroutine.running()
+      return pcall(coroutine.close, co), (coroutine.resume(co))
+    end)
+    assert.same({ false, false }, { asyncio.await(task) })
+  end))
+
+  it("can't cancel what it closed into existence again", testing.virtual(function()
+    local task, co = victim(function() return asyncio.await(new_future()) end)
+    coroutine.close(co)
+    task:cancel()
+    assert.is_false((pcall(asyncio.await, task)))
+    assert.equal(1, #asyncio.all_tasks())
+  end))
+end)
+
+describe("an eager task", function()
+  it("runs at once, up to its first wait", testing.virtual(function()
+    local log, main = {}, asyncio.current_task()
+    local task = asyncio.create_task { eager_start = true, function(x)
+      log[#log + 1] = x
+      log[#log + 1] = asyncio.current_task()
+      asyncio.sleep(1)
+      log[#log + 1] = "later"
+      return "result"
+    end, "argument" }
+    log[#log + 1] = asyncio.current_task()
+    assert.same({ "argument", task, main }, log)
+    assert.equal("result", asyncio.await(task))
+    assert.equal("later", log[4])
+  end))
+
+  it("that need not wait is done when it is made", testing.virtual(function()
+    local task = asyncio.create_task { eager_start = true, function() return 1, 2 end }
+    assert.same({ true, 1, 2 }, { task:done(), task:result() })
+    local failed = asyncio.create_task { eager_start = true, error, "stored" }
+    assert.same({ "stored", true }, { failed:exception() })
+    assert.equal(1, #asyncio.all_tasks())
+  end))
+
+  it("starts next turn where it would be too deep", testing.virtual(function()
+    local deepest = 0
+    local function dive(n)
+      deepest = math.max(deepest, n)
+      if n < 1000 then
+        asyncio.create_task { eager_start = true, dive, n + 1 }
+      end
+    end
+    dive(1)
+    assert(deepest < 200)
+    turns(100)
+    assert.equal(1000, deepest)
+  end))
+
+  it("is what eager_task_factory makes of every task", testing.virtual(function()
+    local loop, log = asyncio.get_running_loop(), {}
+    loop:set_task_factory(asyncio.eager_task_factory)
+    assert.equal(asyncio.eager_task_factory, loop:get_task_factory())
+    local task = asyncio.create_task(function(x) log[1] = x return x end, "eager")
+    assert.same({ "eager" }, log)
+    assert.equal("eager", asyncio.await(task))
+    local named = asyncio.create_task { name = "lazy", eager_start = false, function()
+      log[2] = "lazy"
+    end }
+    assert.same({ "lazy", nil }, { named:get_name(), log[2] })
+    asyncio.await(named)
+    loop:set_task_factory(nil)
+    asyncio.await(asyncio.create_task(function() log[3] = "plain" end))
+    assert.same({ "eager", "lazy", "plain" }, log)
+  end))
+
+  it("comes from a factory of one's own, too", testing.virtual(function()
+    local loop, made = asyncio.get_running_loop(), {}
+    local factory = asyncio.create_eager_task_factory(function(lp, co, options)
+      made[#made + 1] = options.name
+      return asyncio.Task(lp, co, options)
+    end)
+    loop:set_task_factory(factory)
+    asyncio.create_task { name = "counted", function() end }
+    loop:set_task_factory(function() return "no task" end)
+    assert.matches("returned a string, not a task", witness.text(asyncio.create_task, print))
+    loop:set_task_factory(nil)
+    assert.same({ "counted" }, made)
+  end))
+end)
+
+describe("nonsense given to create_task", function()
+  it("is named, with the caller's line", testing.virtual(function()
+    local count = #asyncio.all_tasks()
+    local ok, err = pcall(function() asyncio.create_task(nil) end) local here = witness.line()
+    assert.is_false(ok)
+    assert.equal(here .. " bad argument #1 to 'create_task' (function or coroutine expected, "
+      .. "got nil)", err)
+    for argument, message in pairs {
+      [42] = "function or coroutine expected, got number",
+      [{}] = "function or coroutine expected",
+      [{ print, nam = "x" }] = "unknown option 'nam'",
+      [{ print, name = {} }] = "option 'name' must be a string",
+      [{ print, n = "x" }] = "field 'n' must be the length of the list",
+      [coroutine.running()] = "coroutine was started or awaited before",
+    } do
+      assert.matches(message, witness.text(asyncio.create_task, argument), 1, true)
+    end
+    assert.matches("function or coroutine expected", witness.text(asyncio.create_task))
+    assert.equal(count, #asyncio.all_tasks())
+  end))
+
+  it("or to a method of a task is named, too", testing.virtual(function()
+    local task = asyncio.current_task()
+    assert.matches("bad argument #1 to 'set_name'", witness.text(function() task:set_name() end))
+    assert.matches("a count of frames expected", witness.text(task.get_stack, task, -1))
+    assert.matches("asyncio.Task expected", witness.text(task.cancelling, new_future()))
+  end))
+
+  it("needs a running loop", function()
+    assert.matches("no running event loop", witness.text(asyncio.create_task, print))
+    assert.matches("no running event loop", witness.text(asyncio.all_tasks))
+    assert.is_nil(asyncio.current_task())
+  end)
+end)

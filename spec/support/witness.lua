@@ -1,0 +1,73 @@
+--- What a spec sees of errors, reports, turns and lines.
+
+local asyncio = require "asyncio"
+
+local witness = {}
+
+--- The class of one of the library's errors by its name, else the value.
+function witness.class(err)
+  if asyncio.isinstance(err, asyncio.Error) then
+    return err.name
+  end
+  return err
+end
+
+local function describe_call(ok, ...)
+  if ok then
+    return ...
+  end
+  return "raised", witness.class((...))
+end
+
+--- Calls `f(...)`: its results, or "raised" and the error (its class, if it
+-- is one of the library's).
+function witness.try(f, ...)
+  return describe_call(pcall(f, ...))
+end
+
+--- Calls `f(...)`, which must raise an instance of `class`. Returns it.
+function witness.raises(class, f, ...)
+  local ok, err = pcall(f, ...)
+  assert(not ok, "no error was raised")
+  assert(asyncio.isinstance(err, class), ("%s expected, got %s"):format(class, err))
+  return err
+end
+
+--- Calls `f(...)`, which must raise a string or an error object. Returns its
+-- text.
+function witness.text(f, ...)
+  local ok, err = pcall(f, ...)
+  assert(not ok, "no error was raised")
+  return tostring(err)
+end
+
+--- Lets so many turns of the loop pass.
+function witness.turns(count)
+  for _ = 1, count or 1 do
+    asyncio.sleep(0)
+  end
+end
+
+--- Takes the reports of the running loop (or of `loop`) into a list.
+function witness.reports(loop)
+  local contexts = {}
+  loop = loop or asyncio.get_running_loop()
+  loop:set_exception_handler(function(_, context)
+    contexts[#contexts + 1] = context
+  end)
+  return contexts
+end
+
+--- Collects all that can be collected, what has a finalizer too.
+function witness.collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+--- "file:line:" of the line `offset` lines below the caller's.
+function witness.line(offset)
+  local info = debug.getinfo(2, "Sl")
+  return ("%s:%d:"):format(info.short_src, info.currentline + (offset or 0))
+end
+
+return witness
