@@ -60,7 +60,7 @@ typedef struct las_Task las_Task;
 enum las_Type {
   LAS_TLOOP, LAS_TFUTURE, LAS_TTASK, LAS_THANDLE, LAS_TTIMERHANDLE,
   LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER,
-  LAS_TREADER, LAS_TWRITER, LAS_TLISTENER,
+  LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TCLIENT, LAS_TLOOKUP,
   LAS_NTYPES
 };
 
@@ -276,6 +276,12 @@ LAS_API las_Future *las_checkfuture (lua_State *L, int i);
    Cannot raise. */
 LAS_API void las_settle (las_Future *f, enum las_Outcome how);
 
+/* Links the task as a waiter of the future at 'i', which the loop then holds;
+   park it next. [-0, +0, m] */
+LAS_API void las_await (lua_State *L, int i, las_Task *t);
+/* Takes it out again. Cannot raise. */
+LAS_API void las_unawait (las_Future *f, las_Task *t);
+
 /* Asks the future (or task) to cancel: true unless it was done. */
 LAS_API int las_cancel (las_Future *f);
 
@@ -371,7 +377,10 @@ LAS_API void las_wake (las_Task *t);
 /* Wakes a task of a list of tasks only; unlinks it. */
 LAS_API void las_wakefirst (las_List *l);
 
-/* Makes the waiting task ready to raise CancelledError; calls 'leave'. */
+/* Unlinks a waiting task from what it waits for. */
+LAS_API void las_leave (las_Task *t);
+
+/* Makes the waiting task ready to raise CancelledError; it leaves first. */
 LAS_API void las_throw (las_Task *t);
 
 /* Counts an operation that did not suspend. True when the task has had its

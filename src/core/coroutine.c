@@ -51,6 +51,17 @@ int las_tobody (lua_State *L, int i, int arg) {
 }
 
 
+/* Raises an argument error about the value at 'i', which need not be where
+   the argument was. */
+static int typeerror (lua_State *L, int i, int arg, const char *expected) {
+  const char *got = luaL_typename(L, i);
+  if (luaL_getmetafield(L, i, "__name") == LUA_TSTRING)
+    got = lua_tostring(L, -1);
+  return luaL_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s",
+                                               expected, got));
+}
+
+
 /* Has the value an '__await' metamethod? [-0, +(1 if so), -] */
 static int getawait (lua_State *L, int i) {
   return luaL_getmetafield(L, i, "__await") != LUA_TNIL;
@@ -71,7 +82,7 @@ void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg) {
   else {
     lua_pushvalue(L, i);
     if (!las_tobody(L, lua_gettop(L), arg))
-      luaL_typeerror(L, arg, "awaitable or function");
+      typeerror(L, i, arg, "awaitable or function");
     lua_pop(L, 1);
   }
 }
@@ -152,7 +163,7 @@ static int awaitfuture (lua_State *L, las_Task *t, las_Future *f,
     if (f == &t->f)
       return luaL_error(L, "a task cannot await itself");
     las_checkcancel(L, t);
-    las_append(&f->waiters, &t->f.item);
+    las_await(L, 1, t);
     las_park(t, how, f);
     return lua_yieldk(L, 0, 0, awaitk);
   }

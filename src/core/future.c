@@ -42,9 +42,52 @@ las_Future *las_newfuture (lua_State *L, las_Loop *lp) {
 }
 
 
+/*
+** A plain future that tasks wait for is held by the loop. Their stacks hold
+** it too, but a stranger can close a coroutine, and the task stays linked.
+*/
+
+void las_await (lua_State *L, int i, las_Task *t) {
+  las_Future *f = (las_Future *)lua_touserdata(L, i);
+  if (f->item.type == LAS_FUTURE && f->item.slot == 0)
+    f->item.slot = las_anchor(L, f->loop, i);  /* may raise */
+  las_append(&f->waiters, &t->f.item);
+}
+
+
+static void letgo (las_Future *f) {
+  if (f->item.type == LAS_FUTURE && f->item.slot != 0) {
+    las_release(f->loop, f->item.slot);
+    f->item.slot = 0;
+  }
+}
+
+
+/* Does any task wait for it? They mostly come first. */
+static int isawaited (const las_Future *f) {
+  las_Item *it = f->waiters;
+  if (it != NULL) {
+    do {
+      if (it->type == LAS_TASK)
+        return 1;
+      it = it->u.list.next;
+    } while (it != f->waiters);
+  }
+  return 0;
+}
+
+
+void las_unawait (las_Future *f, las_Task *t) {
+  las_unlink(&f->waiters, &t->f.item);
+  if (!isawaited(f))
+    letgo(f);
+}
+
+
 void las_settle (las_Future *f, enum las_Outcome how) {
   las_assert(f->item.state == LAS_PENDING);
   f->item.state = how;
+  letgo(f);
   while (f->waiters != NULL) {
     las_Item *it = f->waiters;
     las_unlink(&f->waiters, it);

@@ -103,10 +103,14 @@ static las_Work *passcancel (las_Task *t) {
 static const las_Wait gatherwait = {"gather", leavegather, NULL, passcancel};
 
 
-/* A dropped coroutine leaves its gather to the collector: no watch of it may
-   stay behind. */
+/* A coroutine that a stranger closed leaves its gather to the collector: no
+   watch of it may stay behind, and its task must not wait on. */
 static int gather_gc (lua_State *L) {
-  unwatchall((Gather *)lua_touserdata(L, 1));
+  Gather *g = (Gather *)lua_touserdata(L, 1);
+  las_Task *t = g->task;
+  unwatchall(g);
+  if (t != NULL && t->f.item.phase == LAS_PARKED && !t->f.loop->closed)
+    las_wake(t);
   return 0;
 }
 

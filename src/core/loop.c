@@ -524,12 +524,9 @@ static int core_new_event_loop (lua_State *L) {
 static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
   lua_State *co = t->co;
   int self = lua_gettop(L), status;
-  if (t->f.item.phase == LAS_PARKED) {
-    if (t->wait->leave != NULL)
-      t->wait->leave(t);
-    else
-      las_unlink(&((las_Future *)t->what)->waiters, &t->f.item);
-  }
+  if (t->f.item.phase == LAS_PARKED)
+    las_leave(t);
+  t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
   status = las_closethread(co, L);
   if (status != LUA_OK && lua_gettop(co) > 0) {
     luaL_checkstack(L, 6, NULL);

@@ -76,11 +76,16 @@ void las_wakefirst (las_List *l) {
 }
 
 
-void las_throw (las_Task *t) {
+void las_leave (las_Task *t) {
   if (t->wait->leave != NULL)
     t->wait->leave(t);
   else
-    las_unlink(&((las_Future *)t->what)->waiters, &t->f.item);
+    las_unawait((las_Future *)t->what, t);
+}
+
+
+void las_throw (las_Task *t) {
+  las_leave(t);
   t->f.item.flags |= LAS_FTHROW;
   las_wake(t);
 }
