@@ -779,13 +779,31 @@ describe("a stranger", function()
     assert.same({ false, false }, { asyncio.await(task) })
   end))
 
-  it("can't cancel what it closed into existence again", testing.virtual(function()
-    local task, co = victim(function() return asyncio.await(new_future()) end)
-    coroutine.close(co)
-    task:cancel()
-    assert.is_false((pcall(asyncio.await, task)))
+  it("that closes it leaves what it waited for whole", testing.virtual(function()
+    for _, wait in ipairs { asyncio.await, asyncio.shield, asyncio.gather } do
+      local task, co = victim(function()
+        local scope <close> = setmetatable({}, { __close = witness.collect })
+        wait(new_future())
+      end)
+      coroutine.close(co)
+      witness.collect()
+      task:cancel()
+      assert.is_false((pcall(asyncio.await, task)))
+    end
     assert.equal(1, #asyncio.all_tasks())
   end))
+
+  it("that closes it does not keep it from being cancelled, or its loop from closing", function()
+    for _, wait in ipairs { asyncio.await, asyncio.shield, asyncio.gather } do
+      local loop = testing.new_event_loop { clock = "virtual" }
+      local task = loop:create_task(function() wait(loop:create_future()) end)
+      loop:run_until_complete(asyncio.async(asyncio.sleep)(1))
+      coroutine.close(task:get_coro())
+      witness.collect()
+      loop:close()
+      assert.is_true(loop:is_closed())
+    end
+  end)
 end)
 
 describe("an eager task", function()
