@@ -4,6 +4,7 @@
 */
 
 #include "core/core.h"
+#include "net/net.h"
 
 
 /* The functions lie one level down, in 'api': so an error message names them
@@ -27,6 +28,11 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opentimeout(L, state);
   las_opengather(L, state);
   las_openreport(L, state);
+  las_openreader(L, state);
+  las_openwriter(L, state);
+  las_openconnect(L, state);
+  las_openresolver(L, state);
+  las_openlistener(L, state);
   lua_setfield(L, -2, "api");
   return 1;
 }

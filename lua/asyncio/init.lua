@@ -7,6 +7,7 @@ local errors = require "asyncio.errors"
 local runner = require "asyncio.runner"
 local tasks = require "asyncio.tasks"
 local report = require "asyncio.report"
+local streams = require "asyncio.streams"
 
 local asyncio = {
   -- running
@@ -40,6 +41,13 @@ local asyncio = {
   timeout = core.timeout,
   timeout_at = core.timeout_at,
   wait_for = core.wait_for,
+
+  -- streams
+  open_connection = streams.open_connection,
+  open_unix_connection = streams.open_unix_connection,
+  start_server = streams.start_server,
+  start_unix_server = streams.start_unix_server,
+  StreamReader = core.StreamReader,
 
   -- errors
   isinstance = core.isinstance,

@@ -21,19 +21,24 @@ las_Task *las_currenttask (lua_State *L, las_State *S) {
 }
 
 
-/* Says why the caller cannot wait here. */
-static int cannotwait (lua_State *L, las_State *S, const char *fname) {
-  const char *why = "";
-  if (S->loop != NULL && S->loop->current != NULL) {
-    if (S->loop->driven != L)
-      why = ": this coroutine is not the task's own"
-            " (use asyncio.coroutine instead of coroutine)";
-    else
-      why = ": Lua cannot yield here"
-            " (in a finalizer, a sort comparator or the like)";
-  }
-  return luaL_error(L, "asyncio.%s must be called from inside a task%s",
-                    fname, why);
+/* Why the caller cannot wait here, if it cannot: the end of a sentence. */
+static const char *whynot (lua_State *L, las_State *S) {
+  if (las_currenttask(L, S) != NULL)
+    return NULL;
+  if (S->loop == NULL || S->loop->current == NULL)
+    return "";
+  if (S->loop->driven != L)
+    return ": this coroutine is not the task's own"
+           " (use asyncio.coroutine instead of coroutine)";
+  return ": Lua cannot yield here"
+         " (in a finalizer, a sort comparator or the like)";
+}
+
+
+/* cannot_wait(): nil in a task that can; else why not */
+static int core_cannot_wait (lua_State *L) {
+  lua_pushstring(L, whynot(L, las_state(L)));
+  return 1;
 }
 
 
@@ -41,7 +46,8 @@ las_Task *las_checktask (lua_State *L, const char *fname) {
   las_State *S = las_state(L);
   las_Task *t = las_currenttask(L, S);
   if (las_unlikely(t == NULL))
-    cannotwait(L, S, fname);
+    luaL_error(L, "asyncio.%s must be called from inside a task%s", fname,
+               whynot(L, S));
   return t;
 }
 
@@ -167,6 +173,11 @@ las_Task *las_checkwake (lua_State *L) {
 /* Where a body stands in a plain yield nothing of ours runs on resuming:
    a hook raises the cancel as that yield returns. */
 void las_openpark (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"cannot_wait", core_cannot_wait},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
   lua_pushvalue(L, state);
   lua_pushcclosure(L, las_raisecancel, 1);
   lua_setiuservalue(L, state, LAS_URAISE);

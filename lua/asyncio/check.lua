@@ -1,0 +1,139 @@
+--- Checks of arguments: an error names the argument and the caller's line,
+-- before anything has happened.
+
+local core = require("asyncio.core").api
+
+local check = {}
+
+--- Raises for argument `i` of the public function that called the checker.
+-- `level` counts from the function that calls `fail`.
+local function fail(level, name, i, what)
+  error(("bad argument #%d to '%s' (%s)"):format(i, name, what), level + 1)
+end
+
+local function type_name(v)
+  local meta = type(v) == "userdata" and debug.getmetatable(v)
+  return meta and type(meta.__name) == "string" and meta.__name or type(v)
+end
+
+--- Each of these gives nil if the value will do, else what was expected.
+
+function check.string(v)
+  if type(v) ~= "string" then
+    return "string"
+  end
+end
+
+function check.boolean(v)
+  if type(v) ~= "boolean" then
+    return "boolean"
+  end
+end
+
+function check.callable(v)
+  if type(v) == "function" then
+    return nil
+  end
+  local meta = debug.getmetatable(v)
+  if not (meta and meta.__call) then
+    return "function"
+  end
+end
+
+local function integer(low, high, what)
+  return function(v)
+    local n = math.type(v) == "integer" and v or (math.type(v) == "float" and math.tointeger(v))
+    if not n then
+      return "integer"
+    elseif n < low or n > high then
+      return what, true
+    end
+  end
+end
+
+check.port = integer(0, 65535, "port out of range (0 to 65535)")
+check.bytes = integer(1, math.maxinteger, "number of bytes out of range")
+check.count = integer(1, 0x7fffffff, "count out of range")
+
+function check.seconds(v)
+  if type(v) ~= "number" then
+    return "number"
+  elseif v ~= v then
+    return "seconds expected, got NaN", true
+  end
+end
+
+function check.family(v)
+  if v ~= "inet" and v ~= "inet6" then
+    return "'inet' or 'inet6'"
+  end
+end
+
+function check.path(v)
+  if type(v) ~= "string" then
+    return "string"
+  elseif v == "" or v:find("\0", 1, true) then
+    return "path expected, got an empty one or one with a zero byte", true
+  end
+end
+
+function check.address(v)
+  if type(v) ~= "table" or type(v[1]) ~= "string" or check.port(v[2] or 0) then
+    return "{host, port}"
+  end
+end
+
+function check.ssl(v)
+  if v then
+    return "TLS is not part of this version", true
+  end
+end
+
+--- Describes what is wrong with a value, or gives nil.
+local function complaint(v, checker)
+  local expected, whole = checker(v)
+  if whole then
+    return expected
+  end
+  return expected and ("%s expected, got %s"):format(expected, v == nil and "no value" or type_name(v))
+end
+
+--- Checks argument `i` of the public function `name`, which called this.
+function check.argument(name, i, v, checker)
+  local what = complaint(v, checker)
+  if what then
+    fail(3, name, i, what)
+  end
+end
+
+--- Checks a table of options against the checkers of those there are; gives
+-- a table in any case.
+function check.options(name, i, options, known)
+  if options == nil then
+    return {}
+  elseif type(options) ~= "table" then
+    fail(3, name, i, ("table expected, got %s"):format(type_name(options)))
+  end
+  for key, v in pairs(options) do
+    local checker = known[key]
+    if not checker then
+      fail(3, name, i, ("unknown option '%s'"):format(tostring(key)))
+    end
+    local what = complaint(v, checker)
+    if what then
+      fail(3, name, i, ("option '%s': %s"):format(key, what))
+    end
+  end
+  return options
+end
+
+--- Raises unless the public function `name`, which called this, runs in a
+-- task that can wait.
+function check.task(name)
+  local why = core.cannot_wait()
+  if why then
+    error(("asyncio.%s must be called from inside a task%s"):format(name, why), 3)
+  end
+end
+
+return check

@@ -1,0 +1,212 @@
+--- Streams: connections and servers by name, over what the core connects and
+-- listens on by address.
+
+local core = require("asyncio.core").api
+local check = require "asyncio.check"
+local race = require "asyncio.race"
+
+local streams = {}
+
+local LIMIT = 64 * 1024
+local BACKLOG = 1024
+local HAPPY_DELAY = 0.25  -- seconds between attempts (RFC 8305)
+
+--- Addresses of a host: itself if it is numeric, else what a look-up gives.
+local function resolve(host, port, family, passive)
+  local numeric = host and core.isaddress(host)
+  if numeric then
+    if family and family ~= numeric then
+      error(core.OSError(("no %s address (%s)"):format(family, host),
+        { code = "EAI_FAMILY", syscall = "getaddrinfo", address = host }), 0)
+    end
+    return { { host = host, port = port, family = numeric } }
+  end
+  local found = core.getaddrinfo(host, nil, family or "any", passive)
+  local list, seen = {}, {}
+  for _, address in ipairs(found) do
+    if not seen[address.host] then
+      seen[address.host] = true
+      list[#list + 1] = { host = address.host, port = port, family = address.family }
+    end
+  end
+  return list
+end
+
+--- Puts the families by turns, `first` of the first one before that.
+local function interleave(list, first)
+  local by_family, order = {}, {}
+  for _, address in ipairs(list) do
+    if not by_family[address.family] then
+      by_family[address.family] = {}
+      order[#order + 1] = address.family
+    end
+    table.insert(by_family[address.family], address)
+  end
+  local result = {}
+  for _ = 2, first do
+    result[#result + 1] = table.remove(by_family[order[1]], 1)
+  end
+  while #result < #list do
+    for _, family in ipairs(order) do
+      result[#result + 1] = table.remove(by_family[family], 1)
+    end
+  end
+  return result
+end
+
+local CONNECTION = {
+  limit = check.bytes, ssl = check.ssl, server_hostname = check.string,
+  local_addr = check.address, family = check.family, happy_eyeballs_delay = check.seconds,
+  interleave = check.count, ssl_handshake_timeout = check.seconds, nodelay = check.boolean,
+  keepalive = check.boolean,
+}
+
+--- What `core.connect` wants to know of the options.
+local function connect_options(options)
+  return {
+    limit = options.limit or LIMIT,
+    nodelay = options.nodelay,
+    keepalive = options.keepalive,
+    local_host = options.local_addr and options.local_addr[1],
+    local_port = options.local_addr and options.local_addr[2],
+  }
+end
+
+--- Connects to a TCP server: reader, writer.
+-- Several addresses are tried a quarter of a second apart, families by
+-- turns, and the first connection wins.
+function streams.open_connection(host, port, options)
+  check.task "open_connection"
+  check.argument("open_connection", 1, host, check.string)
+  check.argument("open_connection", 2, port, check.port)
+  options = check.options("open_connection", 3, options, CONNECTION)
+  local list = resolve(host, port, options.family)
+  local settings = connect_options(options)
+  if settings.local_host then
+    settings.local_host = resolve(settings.local_host, 0)[1].host
+  end
+  if #list == 1 then
+    return core.connect(list[1].host, port, settings)
+  end
+  list = interleave(list, options.interleave or 1)
+  return race(list, options.happy_eyeballs_delay or HAPPY_DELAY, function(address)
+    return core.connect(address.host, port, settings)
+  end)
+end
+
+local UNIX_CONNECTION = {
+  limit = check.bytes, ssl = check.ssl, server_hostname = check.string,
+  ssl_handshake_timeout = check.seconds,
+}
+
+--- Connects to the server at a path of the file system: reader, writer.
+function streams.open_unix_connection(path, options)
+  check.task "open_unix_connection"
+  check.argument("open_unix_connection", 1, path, check.path)
+  options = check.options("open_unix_connection", 2, options, UNIX_CONNECTION)
+  return core.connect(path, nil, { limit = options.limit or LIMIT })
+end
+
+local SERVER = {
+  limit = check.bytes, backlog = check.count, ssl = check.ssl, reuse_address = check.boolean,
+  reuse_port = check.boolean, family = check.family, start_serving = check.boolean,
+  keep_alive = check.boolean, ssl_handshake_timeout = check.seconds,
+  max_connections = check.count,
+}
+
+local function new_server(handler, options)
+  return core.new_server(handler, options.limit or LIMIT, options.backlog or BACKLOG,
+    options.max_connections or 0, options.keep_alive)
+end
+
+-- How a bind fails on a machine that has no IPv6 at all.
+local ABSENT = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true }
+
+--- Binds all addresses to one port, any one if `port` is 0.
+local function bind_all(server, list, port, options)
+  local reuse = options.reuse_address ~= false
+  for _, address in ipairs(list) do
+    local ok, got = pcall(core.bind, server, address.host, port, reuse, options.reuse_port)
+    if ok then
+      port = got
+    elseif not (address.optional and ABSENT[got.code]) then
+      error(got, 0)
+    end
+  end
+end
+
+--- A port that is free for one family may be taken for the other: then all
+-- is tried anew with another one.
+local function listen(handler, list, port, options)
+  local tries = port == 0 and #list > 1 and 16 or 1
+  while true do
+    local server = new_server(handler, options)
+    local ok, err = pcall(bind_all, server, list, port, options)
+    if ok then
+      return server
+    end
+    server:close()
+    tries = tries - 1
+    if tries == 0 or err.code ~= "EADDRINUSE" then
+      error(err, 0)
+    end
+  end
+end
+
+--- All interfaces; IPv6 where the system has it.
+local function everywhere(family)
+  if family == "inet" then
+    return { { host = "0.0.0.0" } }
+  elseif family == "inet6" then
+    return { { host = "::" } }
+  end
+  return { { host = "0.0.0.0" }, { host = "::", optional = true } }
+end
+
+--- A TCP server; `handler(reader, writer)` runs in a task of its own for each
+-- connection.
+function streams.start_server(handler, host, port, options)
+  check.task "start_server"
+  check.argument("start_server", 1, handler, check.callable)
+  if host ~= nil then
+    check.argument("start_server", 2, host, check.string)
+  end
+  check.argument("start_server", 3, port, check.port)
+  options = check.options("start_server", 4, options, SERVER)
+  local list
+  if host == nil or host == "" then
+    list = everywhere(options.family)
+  else
+    list = resolve(host, port, options.family, true)
+  end
+  local server = listen(handler, list, port, options)
+  if options.start_serving ~= false then
+    server:start_serving()
+  end
+  return server
+end
+
+local UNIX_SERVER = {
+  limit = check.bytes, backlog = check.count, ssl = check.ssl, start_serving = check.boolean,
+  ssl_handshake_timeout = check.seconds, max_connections = check.count,
+}
+
+--- The same at a path of the file system; the file goes when it closes.
+function streams.start_unix_server(handler, path, options)
+  check.task "start_unix_server"
+  check.argument("start_unix_server", 1, handler, check.callable)
+  check.argument("start_unix_server", 2, path, check.path)
+  options = check.options("start_unix_server", 3, options, UNIX_SERVER)
+  local server = new_server(handler, options)
+  local ok, err = pcall(core.bind_unix, server, path)
+  if not ok then
+    server:close()
+    error(err, 0)
+  end
+  if options.start_serving ~= false then
+    server:start_serving()
+  end
+  return server
+end
+
+return streams

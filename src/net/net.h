@@ -1,0 +1,162 @@
+/*
+** net.h
+** The net floor: byte streams over sockets, servers, names.
+*/
+
+#ifndef las_net_h
+#define las_net_h
+
+#include "core/core.h"
+
+
+/*
+** {==================================================================
+** Buffer: bytes that came and that nobody took yet
+** ===================================================================
+*/
+
+typedef struct las_Buffer {
+  char *mem;		/* NULL while it is empty: idle streams hold none */
+  size_t start, n, size;
+} las_Buffer;
+
+#define las_bufdata(b)	((b)->mem + (b)->start)
+
+LAS_API int las_bufappend (las_Buffer *b, const char *s, size_t n);
+LAS_API void las_bufdrop (las_Buffer *b, size_t n);
+LAS_API void las_buffree (las_Buffer *b);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Reader: the buffer, who waits for its bytes, and how they end
+** ===================================================================
+*/
+
+#define LAS_LIMIT	(64 * 1024)	/* default limit, bytes */
+
+typedef struct las_Reader {
+  las_Buffer in;
+  const char *fresh;	/* just read, in the loop's buffer: only while the */
+  size_t nfresh;	/* task that waited is stepped */
+  las_Task *waiter;	/* the one task that reads, or NULL */
+  size_t limit;		/* longest line; twice of it stops the reading */
+  size_t scanned;	/* bytes where the waiter's separator is not */
+  struct las_Stream *stream;	/* NULL for a bare reader */
+  int err;		/* libuv's, once reading failed */
+  uint8_t eof;
+  uint8_t excepted;	/* set_exception was called: user value 1 */
+} las_Reader;
+
+/* Bytes, an end or an error came: the waiter is stepped now ('now': called
+   by libuv) or made ready. 's' may be NULL with n 0. */
+LAS_API void las_feed (las_Loop *lp, las_Reader *r, const char *s, size_t n);
+/* Makes the waiter ready, if any: the end or an error is there. */
+LAS_API void las_wakereader (las_Reader *r);
+/* Pushes a reader that has no stream yet; then gives it one. [-0, +1, m] */
+LAS_API void *las_newreader (lua_State *L);
+LAS_API void las_joinreader (void *box, struct las_Stream *s);
+LAS_API void las_openreader (lua_State *L, int state);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Stream: a libuv stream handle with a reader and a writer
+** ===================================================================
+*/
+
+#define LAS_HIGH	(64 * 1024)	/* default high-water mark, bytes */
+
+typedef struct las_Stream {
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } uv;
+  las_Resource res;	/* the loop's list of what is open */
+  las_Loop *loop;	/* NULL once the loop has closed */
+  las_Reader r;
+  size_t unsent;	/* accepted and not yet the kernel's, bytes */
+  size_t high, low;	/* water marks of 'unsent' */
+  las_List drains;	/* tasks that wait until it is low */
+  las_List closers;	/* tasks that wait until it is closed */
+  las_Task *connecting;	/* the task that waits for the connection */
+  struct las_Client *client;	/* its place in a server, or NULL */
+  int werr;		/* libuv's, once writing failed */
+  uint8_t refs;		/* reader, writer, open handle */
+  uint8_t closing;	/* close was called */
+  uint8_t closed;	/* the handle is closed */
+  uint8_t reading;	/* does libuv read? */
+  uint8_t eofsent;	/* write_eof was called */
+  uint8_t connected;
+  uint8_t aborted;	/* by us: that the rest is lost is no error */
+} las_Stream;
+
+/* Pushes a reader and a writer of a new stream, which is not open yet.
+   [-0, +2, m] */
+LAS_API las_Stream *las_pushstream (lua_State *L, las_Loop *lp,
+                                    size_t limit);
+LAS_API void las_unref (las_Stream *s);
+/* Takes a socket: C only; on error the caller keeps it. */
+LAS_API int las_openstream (las_Stream *s, int fd, int isunix);
+/* Only the handle, for a connection to come. */
+LAS_API int las_initstream (las_Stream *s, int isunix);
+/* Accepts bytes: the kernel takes what it can at once, the rest is kept: a
+   copy, or by reference where 'slot' anchors the string; '*kept' tells
+   whether the slot is still needed then. C only. */
+LAS_API int las_writebytes (las_Stream *s, const char *p, size_t n,
+                            uint32_t slot, int *kept);
+LAS_API void las_startreading (las_Stream *s);
+LAS_API void las_stopreading (las_Stream *s);
+/* Closes it: after what is unsent, or at once. Again does nothing. */
+LAS_API void las_closestream (las_Stream *s);
+LAS_API void las_abortstream (las_Stream *s);
+/* Pushes a writer that has no stream yet; then gives it one. [-0, +1, m] */
+LAS_API void *las_newwriter (lua_State *L);
+LAS_API void las_joinwriter (void *box, las_Stream *s);
+LAS_API void las_openwriter (lua_State *L, int state);
+LAS_API void las_openconnect (lua_State *L, int state);
+
+/* What a server keeps of a connection. */
+typedef struct las_Client {
+  las_Watch done;	/* first; tells the end of the handler's task */
+  struct las_Client *next, *prev;
+  struct las_Listener *server;
+  las_Stream *stream;	/* NULL once closed */
+  las_Task *task;	/* NULL once done */
+} las_Client;
+
+/* The stream of a client is closed. */
+LAS_API void las_clientclosed (las_Client *c);
+LAS_API void las_openlistener (lua_State *L, int state);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Addresses
+** ===================================================================
+*/
+
+#define LAS_ADDRESS	128	/* bytes that the text of an address takes */
+
+/* "127.0.0.1:80", "[::1]:80" */
+LAS_API void las_addresstext (const struct sockaddr *sa, char *text);
+/* Pushes host and port of an address, or a path. Returns how many. */
+LAS_API int las_pushaddress (lua_State *L, const struct sockaddr_storage *sa,
+                             socklen_t len);
+/* Reads a numeric address, with a zone if it has one. */
+LAS_API int las_parseaddress (const char *host, int port,
+                              struct sockaddr_storage *sa);
+LAS_API int las_checkport (lua_State *L, int i);
+LAS_API void las_openresolver (lua_State *L, int state);
+
+/* }================================================================== */
+
+#endif

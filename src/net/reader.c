@@ -1,0 +1,704 @@
+/*
+** reader.c
+** StreamReader: takes bytes off a buffer, waiting until they are there.
+** Every way of reading is one attempt function, tried again whenever bytes
+** come; a read that is cancelled has taken nothing.
+*/
+
+#include <limits.h>
+#include <string.h>
+
+#include "net/net.h"
+
+
+typedef struct Box {
+  las_Reader *r;
+  las_Reader own;	/* of a bare reader only */
+} Box;
+
+/* user value: what set_exception gave */
+#define EXCEPTION	1
+
+
+static las_Reader *checkreader (lua_State *L) {
+  return ((Box *)las_check(L, 1, LAS_TREADER))->r;
+}
+
+
+/*
+** {==================================================================
+** Bytes
+** ===================================================================
+*/
+
+/* All bytes at hand, in one piece. What is fresh joins the buffer if that
+   holds some already. Raises without memory, and nothing is lost. */
+static const char *view (lua_State *L, las_Reader *r, size_t *n) {
+  if (r->nfresh > 0) {
+    if (r->in.n == 0) {
+      *n = r->nfresh;
+      return r->fresh;
+    }
+    if (las_bufappend(&r->in, r->fresh, r->nfresh) != 0)
+      luaL_error(L, "not enough memory");
+    r->nfresh = 0;
+  }
+  *n = r->in.n;
+  return las_bufdata(&r->in);
+}
+
+
+/* Drops what was taken off the view; the rest is safe before Lua runs. */
+static void take (las_Reader *r, size_t n) {
+  if (r->nfresh > 0) {
+    r->fresh += n;
+    r->nfresh -= n;
+    if (las_bufappend(&r->in, r->fresh, r->nfresh) == 0)
+      r->nfresh = 0;  /* else las_feed tries once more */
+  }
+  else
+    las_bufdrop(&r->in, n);
+  r->scanned = 0;
+  if (r->stream != NULL && r->in.n <= r->limit && !r->stream->reading)
+    las_startreading(r->stream);
+}
+
+
+/* Pushes 'n' bytes of the view and takes 'drop' off it. [-0, +1, m] */
+static int give (lua_State *L, las_Reader *r, const char *s, size_t n,
+                 size_t drop) {
+  lua_pushlstring(L, s, n);
+  take(r, drop);
+  return 1;
+}
+
+
+void las_wakereader (las_Reader *r) {
+  if (r->waiter != NULL && r->waiter->f.item.phase == LAS_PARKED)
+    las_wake(r->waiter);
+}
+
+
+void las_feed (las_Loop *lp, las_Reader *r, const char *s, size_t n) {
+  r->fresh = s;
+  r->nfresh = n;
+  if (r->waiter != NULL && r->waiter->f.item.phase == LAS_PARKED)
+    las_stepnow(lp, r->waiter);
+  if (r->nfresh > 0) {
+    if (las_bufappend(&r->in, r->fresh, r->nfresh) != 0)
+      r->err = UV_ENOMEM;
+    r->nfresh = 0;
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Attempts: number of results, or -1 where more bytes are needed
+** ===================================================================
+*/
+
+/* stack of a reading call: reader, argument, options or iterator's extras */
+enum {SELF = 1, ARG, OPTIONS};
+
+typedef int (*Attempt) (lua_State *L, las_Reader *r);
+
+
+/* Raises what reading failed of, or returns whether the end has come. */
+static int atend (lua_State *L, las_Reader *r) {
+  if (r->excepted) {
+    lua_getiuservalue(L, SELF, EXCEPTION);
+    lua_error(L);
+  }
+  if (r->err != 0)
+    las_oserror(L, r->err, "read", NULL);
+  return r->eof;
+}
+
+
+static int trysome (lua_State *L, las_Reader *r) {
+  size_t n, want = (size_t)lua_tointeger(L, ARG);
+  const char *s = view(L, r, &n);
+  if (n > 0)
+    return give(L, r, s, (n < want) ? n : want, (n < want) ? n : want);
+  if (!atend(L, r))
+    return -1;
+  lua_pushnil(L);
+  return 1;
+}
+
+
+static int trypeek (lua_State *L, las_Reader *r) {
+  size_t n, want = (size_t)lua_tointeger(L, ARG);
+  const char *s = view(L, r, &n);
+  if (n > 0)
+    return give(L, r, s, (n < want) ? n : want, 0);
+  if (!atend(L, r))
+    return -1;
+  lua_pushnil(L);
+  return 1;
+}
+
+
+/* Joins what is fresh to the buffer: more is needed. */
+static int more (lua_State *L, las_Reader *r) {
+  if (r->nfresh > 0) {
+    if (las_bufappend(&r->in, r->fresh, r->nfresh) != 0)
+      return luaL_error(L, "not enough memory");
+    r->nfresh = 0;
+  }
+  return -1;
+}
+
+
+/* all until the end; ARG is nil where nothing at all gives nil */
+static int tryall (lua_State *L, las_Reader *r) {
+  size_t n;
+  const char *s;
+  if (!atend(L, r))
+    return more(L, r);
+  s = view(L, r, &n);
+  if (n > 0 || lua_type(L, ARG) == LUA_TSTRING)
+    return give(L, r, s, n, n);
+  lua_pushnil(L);
+  return 1;
+}
+
+
+/* Raises IncompleteReadError with all that is left. */
+static int incomplete (lua_State *L, las_Reader *r, lua_Integer expected) {
+  size_t n;
+  const char *s = view(L, r, &n);
+  if (expected >= 0)
+    las_newerror(L, "IncompleteReadError",
+                 "%I of %I bytes came before the end of the stream",
+                 (LUAI_UACINT)n, (LUAI_UACINT)expected);
+  else
+    las_newerror(L, "IncompleteReadError",
+                 "no separator in the %I bytes before the end of the stream",
+                 (LUAI_UACINT)n);
+  give(L, r, s, n, n);
+  lua_setfield(L, -2, "partial");
+  if (expected >= 0) {
+    lua_pushinteger(L, expected);
+    lua_setfield(L, -2, "expected");
+  }
+  return lua_error(L);
+}
+
+
+static int tryexactly (lua_State *L, las_Reader *r) {
+  size_t n, want = (size_t)lua_tointeger(L, ARG);
+  const char *s = view(L, r, &n);
+  if (n >= want)
+    return give(L, r, s, want, want);
+  if (!atend(L, r))
+    return more(L, r);
+  return incomplete(L, r, (lua_Integer)want);
+}
+
+
+/* First place of the separator in s[from .. n), or NULL. */
+static const char *find (const char *s, size_t n, size_t from,
+                         const char *sep, size_t nsep) {
+  const char *end = s + n;
+  const char *p = s + from;
+  if (nsep == 1)
+    return (const char *)memchr(p, sep[0], n - from);
+  while ((size_t)(end - p) >= nsep) {
+    p = (const char *)memchr(p, sep[0], (size_t)(end - p) - nsep + 1);
+    if (p == NULL)
+      return NULL;
+    if (memcmp(p, sep, nsep) == 0)
+      return p;
+    p++;
+  }
+  return NULL;
+}
+
+
+/* Where the bytes up to a separator end: the separator that ends first
+   counts. */
+typedef struct Match {
+  size_t start, end;	/* of the separator; end 0: there is none */
+  size_t longest;	/* bytes of the longest separator */
+} Match;
+
+
+static void findone (lua_State *L, int i, const char *s, size_t n,
+                     size_t scanned, Match *m) {
+  size_t nsep;
+  const char *sep = lua_tolstring(L, i, &nsep);
+  const char *p;
+  if (nsep > m->longest)
+    m->longest = nsep;
+  if (scanned >= nsep)
+    scanned -= nsep - 1;  /* it may have begun in what was scanned */
+  else
+    scanned = 0;
+  if (n < nsep)
+    return;
+  p = find(s, n, scanned, sep, nsep);
+  if (p != NULL) {
+    size_t end = (size_t)(p - s) + nsep;
+    if (m->end == 0 || end < m->end) {
+      m->start = (size_t)(p - s);
+      m->end = end;
+    }
+  }
+}
+
+
+/* Looks for the separator at ARG: a string or a list of them. */
+static Match findany (lua_State *L, const char *s, size_t n,
+                      size_t scanned) {
+  Match m = {0, 0, 0};
+  if (lua_istable(L, ARG)) {
+    int i, count = (int)lua_rawlen(L, ARG);
+    for (i = 1; i <= count; i++) {
+      lua_rawgeti(L, ARG, i);
+      findone(L, -1, s, n, scanned, &m);
+      lua_pop(L, 1);
+    }
+  }
+  else
+    findone(L, ARG, s, n, scanned, &m);
+  return m;
+}
+
+
+static int overrun (lua_State *L, size_t consumed, size_t limit) {
+  las_newerror(L, "LimitOverrunError",
+               "no separator within the limit of %I bytes",
+               (LUAI_UACINT)limit);
+  lua_pushinteger(L, (lua_Integer)consumed);
+  lua_setfield(L, -2, "consumed");
+  return lua_error(L);
+}
+
+
+/* Pushes nothing: tells where the bytes up to the separator end, 0 if it is
+   not there yet. Raises past the limit. */
+static Match tofind (lua_State *L, las_Reader *r, const char *s, size_t n) {
+  size_t limit = r->limit;
+  Match m = findany(L, s, n, r->scanned);
+  if (lua_type(L, OPTIONS) == LUA_TNUMBER)
+    limit = (size_t)lua_tointeger(L, OPTIONS);
+  if (m.end > 0) {
+    if (m.start > limit)
+      overrun(L, m.start, limit);
+  }
+  else {
+    if (n + 1 > limit + m.longest) {
+      more(L, r);  /* keeps what is fresh */
+      overrun(L, n + 1 - m.longest, limit);
+    }
+    r->scanned = n;
+  }
+  return m;
+}
+
+
+static int tryuntil (lua_State *L, las_Reader *r) {
+  size_t n;
+  const char *s = view(L, r, &n);
+  Match m = tofind(L, r, s, n);
+  if (m.end > 0)
+    return give(L, r, s, m.end, m.end);
+  if (!atend(L, r))
+    return more(L, r);
+  return incomplete(L, r, -1);
+}
+
+
+/* A line; at the end the last one may have no newline. 'keep': with it. */
+static int tryline (lua_State *L, las_Reader *r, int keep) {
+  size_t n;
+  const char *s = view(L, r, &n);
+  Match m = tofind(L, r, s, n);
+  if (m.end > 0)
+    return give(L, r, s, keep ? m.end : m.start, m.end);
+  if (!atend(L, r))
+    return more(L, r);
+  if (n > 0)
+    return give(L, r, s, n, n);
+  lua_pushnil(L);
+  return 1;
+}
+
+
+static int trykeptline (lua_State *L, las_Reader *r) {
+  return tryline(L, r, 1);
+}
+
+
+static int trybareline (lua_State *L, las_Reader *r) {
+  return tryline(L, r, 0);
+}
+
+
+enum {SOME, PEEK, ALL, EXACTLY, UNTIL, KEPTLINE, BARELINE};
+
+static const Attempt attempts[] = {
+  trysome, trypeek, tryall, tryexactly, tryuntil, trykeptline, trybareline
+};
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Reading
+** ===================================================================
+*/
+
+static void leaveread (las_Task *t) {
+  ((las_Reader *)t->what)->waiter = NULL;
+}
+
+static const las_Wait readwait = {"read", leaveread, NULL, NULL};
+
+
+/* Tries; waits for more bytes as often as it must. */
+static int readk (lua_State *L, int status, lua_KContext op) {
+  las_Reader *r = ((Box *)lua_touserdata(L, SELF))->r;
+  las_Task *t;
+  int n;
+  if (status == LUA_YIELD) {
+    t = las_checkwake(L);
+    if (r->waiter == t)
+      r->waiter = NULL;
+  }
+  else
+    t = las_state(L)->loop->current;
+  n = attempts[op](L, r);
+  if (n >= 0)
+    return n;
+  las_checkcancel(L, t);
+  if (r->stream != NULL && !r->stream->reading)
+    las_startreading(r->stream);  /* it needs more than the buffer holds */
+  r->waiter = t;
+  las_park(t, &readwait, r);
+  return lua_yieldk(L, 0, op, readk);
+}
+
+
+static las_Reader *checkread (lua_State *L, const char *fname,
+                              las_Task **t) {
+  las_Reader *r = checkreader(L);
+  *t = las_checktask(L, fname);
+  if (r->waiter != NULL)
+    luaL_error(L, "another task is reading this stream already");
+  if (r->stream != NULL && r->stream->loop != NULL &&
+      r->stream->loop != (*t)->f.loop)
+    luaL_error(L, "cannot read a stream of another loop");
+  return r;
+}
+
+
+static int startread (lua_State *L, las_Reader *r, las_Task *t, int op) {
+  r->scanned = 0;
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, op, readk);
+  }
+  return readk(L, LUA_OK, op);
+}
+
+
+/* Puts a newline as separator at ARG, and no limit of its own. */
+static void linearg (lua_State *L) {
+  lua_settop(L, SELF);
+  lua_pushliteral(L, "\n");
+  lua_pushnil(L);
+}
+
+
+/* read([n | format]) */
+static int reader_read (lua_State *L) {
+  las_Task *t;
+  las_Reader *r = checkread(L, "read", &t);
+  lua_Integer n;
+  if (lua_type(L, ARG) == LUA_TSTRING) {
+    const char *format = lua_tostring(L, ARG);
+    if (*format == '*')
+      format++;
+    switch (*format) {
+      case 'a': lua_settop(L, ARG); return startread(L, r, t, ALL);
+      case 'l': linearg(L); return startread(L, r, t, BARELINE);
+      case 'L': linearg(L); return startread(L, r, t, KEPTLINE);
+      default: return luaL_argerror(L, ARG, "invalid format");
+    }
+  }
+  n = luaL_optinteger(L, ARG, -1);
+  if (n < 0) {
+    lua_settop(L, SELF);
+    lua_pushnil(L);
+    return startread(L, r, t, ALL);
+  }
+  if (n == 0) {
+    lua_pushliteral(L, "");
+    return 1;
+  }
+  lua_settop(L, ARG);
+  return startread(L, r, t, SOME);
+}
+
+
+static lua_Integer checkcount (lua_State *L, int i, lua_Integer least) {
+  lua_Integer n = luaL_checkinteger(L, i);
+  luaL_argcheck(L, n >= least, i, "count of bytes out of range");
+  return n;
+}
+
+
+static int reader_readexactly (lua_State *L) {
+  las_Task *t;
+  las_Reader *r = checkread(L, "readexactly", &t);
+  checkcount(L, ARG, 0);
+  lua_settop(L, ARG);
+  return startread(L, r, t, EXACTLY);
+}
+
+
+static int reader_peek (lua_State *L) {
+  las_Task *t;
+  las_Reader *r = checkread(L, "peek", &t);
+  checkcount(L, ARG, 1);
+  lua_settop(L, ARG);
+  return startread(L, r, t, PEEK);
+}
+
+
+/* Checks the separator at ARG; a list is copied: others may change it. */
+static void checkseparator (lua_State *L) {
+  int i, n;
+  if (lua_isnoneornil(L, ARG)) {
+    lua_settop(L, (lua_gettop(L) < ARG) ? ARG : lua_gettop(L));
+    lua_pushliteral(L, "\n");
+    lua_replace(L, ARG);
+    return;
+  }
+  if (lua_type(L, ARG) != LUA_TTABLE) {
+    size_t len;
+    luaL_checklstring(L, ARG, &len);
+    luaL_argcheck(L, len > 0, ARG, "empty separator");
+    return;
+  }
+  n = las_listlen(L, ARG);
+  luaL_argcheck(L, n > 0, ARG, "no separator in the list");
+  lua_createtable(L, n, 0);
+  for (i = 1; i <= n; i++) {
+    lua_geti(L, ARG, i);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0,
+                  ARG, "separators must be strings, not empty");
+    lua_rawseti(L, -2, i);
+  }
+  lua_replace(L, ARG);
+}
+
+
+/* readuntil([separator | list [, {limit =}]]) */
+static int reader_readuntil (lua_State *L) {
+  static const char *const names[] = {"limit", NULL};
+  las_Task *t;
+  las_Reader *r = checkread(L, "readuntil", &t);
+  checkseparator(L);
+  lua_settop(L, OPTIONS);
+  if (!lua_isnil(L, OPTIONS)) {
+    luaL_checktype(L, OPTIONS, LUA_TTABLE);
+    las_checkoptions(L, OPTIONS, names);
+    lua_getfield(L, OPTIONS, "limit");
+    luaL_argcheck(L, lua_isnil(L, -1) ||
+                  (lua_isinteger(L, -1) && lua_tointeger(L, -1) > 0),
+                  OPTIONS, "option 'limit' must be a number of bytes");
+    lua_replace(L, OPTIONS);
+  }
+  return startread(L, r, t, UNTIL);
+}
+
+
+static int reader_readline (lua_State *L) {
+  las_Task *t;
+  las_Reader *r = checkread(L, "readline", &t);
+  linearg(L);
+  return startread(L, r, t, KEPTLINE);
+}
+
+
+/* the iterator of lines(): upvalue 2 is the reader */
+static int nextline (lua_State *L) {
+  las_Task *t;
+  las_Reader *r;
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  r = checkread(L, "lines", &t);
+  linearg(L);
+  return startread(L, r, t, BARELINE);
+}
+
+
+static int reader_lines (lua_State *L) {
+  checkreader(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, SELF);
+  lua_pushcclosure(L, nextline, 2);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Feeding by hand, and state
+** ===================================================================
+*/
+
+static int reader_at_eof (lua_State *L) {
+  las_Reader *r = checkreader(L);
+  lua_pushboolean(L, r->eof && r->in.n == 0 && r->nfresh == 0);
+  return 1;
+}
+
+
+static int reader_feed_data (lua_State *L) {
+  las_Reader *r = checkreader(L);
+  size_t n;
+  const char *s = luaL_checklstring(L, 2, &n);
+  if (r->eof)
+    return luaL_error(L, "feed_data after feed_eof");
+  if (n > 0) {
+    if (las_bufappend(&r->in, s, n) != 0)
+      return luaL_error(L, "not enough memory");
+    las_wakereader(r);
+  }
+  return 0;
+}
+
+
+static int reader_feed_eof (lua_State *L) {
+  las_Reader *r = checkreader(L);
+  r->eof = 1;
+  las_wakereader(r);
+  return 0;
+}
+
+
+/* exception(): what reading failed of, and true; nil and false if nothing */
+static int reader_exception (lua_State *L) {
+  las_Reader *r = checkreader(L);
+  lua_settop(L, 1);
+  if (r->excepted)
+    lua_getiuservalue(L, 1, EXCEPTION);
+  else if (r->err != 0)
+    las_pushoserror(L, r->err, "read", NULL);
+  else
+    lua_pushnil(L);
+  lua_pushboolean(L, r->excepted || r->err != 0);
+  return 2;
+}
+
+
+static int reader_set_exception (lua_State *L) {
+  las_Reader *r = checkreader(L);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, EXCEPTION);
+  r->excepted = 1;
+  las_wakereader(r);
+  return 0;
+}
+
+
+static int reader_tostring (lua_State *L) {
+  las_Reader *r = checkreader(L);
+  lua_pushfstring(L, "StreamReader<buffered=%I%s%s>",
+                  (LUAI_UACINT)(r->in.n + r->nfresh), r->eof ? ", eof" : "",
+                  r->waiter ? ", waiting" : "");
+  return 1;
+}
+
+
+static int reader_gc (lua_State *L) {
+  Box *box = (Box *)lua_touserdata(L, 1);
+  las_Reader *r = box->r;
+  box->r = NULL;
+  if (r == NULL)
+    return 0;
+  if (r->stream != NULL)
+    las_unref(r->stream);
+  else
+    las_buffree(&r->in);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+void *las_newreader (lua_State *L) {
+  Box *box = (Box *)lua_newuserdatauv(L, offsetof(Box, own), 1);
+  box->r = NULL;
+  las_settype(L, LAS_TREADER);
+  return box;
+}
+
+
+void las_joinreader (void *box, las_Stream *s) {
+  ((Box *)box)->r = &s->r;
+  s->refs++;
+}
+
+
+/* StreamReader{limit =}: one that is fed by hand */
+static int asyncio_StreamReader (lua_State *L) {
+  static const char *const names[] = {"limit", NULL};
+  lua_Integer limit = LAS_LIMIT;
+  Box *box;
+  if (!lua_isnoneornil(L, 1)) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    las_checkoptions(L, 1, names);
+    if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
+      limit = lua_tointeger(L, -1);
+      luaL_argcheck(L, lua_isinteger(L, -1) && limit > 0, 1,
+                    "option 'limit' must be a number of bytes");
+    }
+  }
+  box = (Box *)lua_newuserdatauv(L, sizeof(Box), 1);
+  memset(box, 0, sizeof(*box));
+  box->own.limit = (size_t)limit;
+  box->r = &box->own;
+  las_settype(L, LAS_TREADER);
+  return 1;
+}
+
+
+void las_openreader (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"StreamReader", asyncio_StreamReader},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"read", reader_read},
+    {"readexactly", reader_readexactly},
+    {"readuntil", reader_readuntil},
+    {"readline", reader_readline},
+    {"lines", reader_lines},
+    {"peek", reader_peek},
+    {"at_eof", reader_at_eof},
+    {"feed_data", reader_feed_data},
+    {"feed_eof", reader_feed_eof},
+    {"exception", reader_exception},
+    {"set_exception", reader_set_exception},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__gc", reader_gc},
+    {"__tostring", reader_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TREADER, "asyncio.StreamReader", methods, meta);
+  las_setfuncs(L, state, funcs);
+}

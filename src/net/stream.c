@@ -1,0 +1,332 @@
+/*
+** stream.c
+** A libuv stream handle with a reader and a writer on it.
+** The memory lives until the handle is closed and both userdata are gone.
+*/
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/net.h"
+
+
+las_Stream *las_pushstream (lua_State *L, las_Loop *lp, size_t limit) {
+  void *reader = las_newreader(L), *writer = las_newwriter(L);
+  las_Stream *s = (las_Stream *)calloc(1, sizeof(*s));
+  if (s == NULL)
+    luaL_error(L, "not enough memory");
+  las_joinreader(reader, s);
+  las_joinwriter(writer, s);
+  s->loop = lp;
+  s->r.limit = limit;
+  s->r.stream = s;
+  s->high = LAS_HIGH;
+  s->low = LAS_HIGH / 4;
+  s->closed = 1;  /* until it is opened */
+  return s;
+}
+
+
+static void freestream (las_Stream *s) {
+  las_buffree(&s->r.in);
+  free(s);
+}
+
+
+/* A userdata is gone. With none left nobody can close the stream: it closes
+   itself, once all is sent. */
+void las_unref (las_Stream *s) {
+  s->refs--;
+  if (s->refs == 0)
+    freestream(s);
+  else if (s->refs == 1 && !s->closed)
+    las_closestream(s);
+}
+
+
+static void wakeall (las_List *l) {
+  while (*l != NULL)
+    las_wakefirst(l);
+}
+
+
+/*
+** {==================================================================
+** Opening and closing
+** ===================================================================
+*/
+
+static void onclosed (uv_handle_t *h) {
+  las_Stream *s = (las_Stream *)h->data;
+  las_Loop *lp = s->loop;
+  s->closed = 1;
+  if (lp != NULL) {
+    las_disown(lp, &s->res);
+    wakeall(&s->closers);
+    while (lp->freed != NULL) {
+      las_Item *it = lp->freed;
+      las_unlink(&lp->freed, it);
+      las_tell(lp, it);
+    }
+  }
+  if (s->client != NULL) {
+    las_Client *c = s->client;
+    s->client = NULL;
+    las_clientclosed(c);
+  }
+  if (--s->refs == 0)
+    freestream(s);
+}
+
+
+/* The loop closes: nobody is left who could be woken. */
+static void drop (las_Resource *res) {
+  las_Stream *s = las_owner(res, las_Stream, res);
+  s->loop = NULL;
+  s->closing = s->r.eof = 1;
+  s->drains = s->closers = NULL;
+  s->r.waiter = s->connecting = NULL;
+  if (!uv_is_closing(&s->uv.handle))
+    uv_close(&s->uv.handle, onclosed);
+}
+
+
+/* The handle is there: it belongs to the loop from now on. */
+static void adopt (las_Stream *s, const char *kind) {
+  s->uv.handle.data = s;
+  s->res.drop = drop;
+  s->res.kind = kind;
+  s->closed = 0;
+  s->refs++;
+  las_adopt(s->loop, &s->res);
+}
+
+
+int las_initstream (las_Stream *s, int isunix) {
+  int err = isunix ? uv_pipe_init(&s->loop->uv, &s->uv.pipe, 0)
+                   : uv_tcp_init(&s->loop->uv, &s->uv.tcp);
+  if (err == 0)
+    adopt(s, isunix ? "unix" : "tcp");
+  return err;
+}
+
+
+int las_openstream (las_Stream *s, int fd, int isunix) {
+  int err = las_initstream(s, isunix);
+  if (err == 0) {
+    err = isunix ? uv_pipe_open(&s->uv.pipe, fd)
+                 : uv_tcp_open(&s->uv.tcp, fd);
+    if (err == 0)
+      s->connected = 1;
+    else
+      las_abortstream(s);
+  }
+  return err;
+}
+
+
+static void closenow (las_Stream *s) {
+  if (!uv_is_closing(&s->uv.handle)) {
+    s->reading = 0;
+    uv_close(&s->uv.handle, onclosed);
+  }
+}
+
+
+void las_closestream (las_Stream *s) {
+  if (s->closing || s->closed)
+    return;
+  s->closing = 1;
+  las_stopreading(s);
+  s->r.eof = 1;
+  las_wakereader(&s->r);
+  if (s->unsent == 0 || s->werr != 0)
+    closenow(s);
+}
+
+
+/* A peer must not take a torn stream for a whole one: where bytes are still
+   unsent a TCP connection is reset. */
+void las_abortstream (las_Stream *s) {
+  int torn = s->unsent > 0;
+  if (s->closed || uv_is_closing(&s->uv.handle))
+    return;
+  s->closing = s->aborted = 1;
+  las_stopreading(s);
+  s->r.eof = 1;
+  las_wakereader(&s->r);
+  if (torn && s->uv.handle.type == UV_TCP &&
+      uv_tcp_close_reset(&s->uv.tcp, onclosed) == 0)
+    return;
+  closenow(s);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Reading
+** ===================================================================
+*/
+
+static void onalloc (uv_handle_t *h, size_t hint, uv_buf_t *buf) {
+  las_Stream *s = (las_Stream *)h->data;
+  (void)hint;
+  buf->base = las_readbuf(s->loop);
+  buf->len = (buf->base != NULL) ? LAS_READSIZE : 0;
+}
+
+
+static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
+  las_Stream *s = (las_Stream *)h->data;
+  las_Loop *lp = s->loop;
+  if (n > 0) {
+    lp->nread += (uint64_t)n;
+    las_feed(lp, &s->r, buf->base, (size_t)n);
+    if (s->reading && s->r.waiter == NULL && s->r.in.n > 2 * s->r.limit)
+      las_stopreading(s);
+  }
+  else if (n < 0) {
+    las_stopreading(s);
+    if (n == UV_EOF)
+      s->r.eof = 1;
+    else {
+      s->r.err = (int)n;
+      if (n != UV_ENOBUFS && s->werr == 0)
+        s->werr = (int)n;
+      wakeall(&s->drains);
+    }
+    las_feed(lp, &s->r, NULL, 0);
+  }
+}
+
+
+void las_startreading (las_Stream *s) {
+  if (!s->reading && s->connected && !s->closing && !s->r.eof &&
+      s->r.err == 0) {
+    int err = uv_read_start(&s->uv.stream, onalloc, onread);
+    if (err != 0)
+      s->r.err = err;
+    else
+      s->reading = 1;
+  }
+}
+
+
+void las_stopreading (las_Stream *s) {
+  if (s->reading) {
+    s->reading = 0;
+    uv_read_stop(&s->uv.stream);
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Writing
+** ===================================================================
+*/
+
+typedef struct Write {
+  uv_write_t req;
+  las_Stream *stream;
+  size_t n;		/* bytes */
+  uint32_t slot;	/* anchors the string, or 0: the bytes follow */
+  char bytes[1];
+} Write;
+
+
+/* Writing is over for good. */
+static void fail (las_Stream *s, int err) {
+  if (s->werr == 0)
+    s->werr = err;
+  wakeall(&s->drains);
+}
+
+
+static void onwritten (uv_write_t *req, int status) {
+  Write *w = las_owner(req, Write, req);
+  las_Stream *s = w->stream;
+  s->unsent -= w->n;
+  if (s->loop != NULL) {
+    if (w->slot != 0)
+      las_release(s->loop, w->slot);
+    if (status == 0)
+      s->loop->nwritten += w->n;
+    else if (status == UV_ECANCELED)
+      fail(s, UV_ECONNABORTED);
+    else
+      fail(s, status);
+    if (s->unsent <= s->low)
+      wakeall(&s->drains);
+    if (s->closing && (s->unsent == 0 || s->werr != 0))
+      closenow(s);
+  }
+  free(w);
+}
+
+
+/* Keeps what the kernel did not take: a copy, or the string where a slot is
+   given. Takes the slot over. */
+static int keep (las_Stream *s, const char *p, size_t n, uint32_t slot) {
+  Write *w = (Write *)malloc(offsetof(Write, bytes) + (slot ? 1 : n));
+  uv_buf_t buf;
+  int err;
+  if (w == NULL)
+    return UV_ENOMEM;
+  w->stream = s;
+  w->n = n;
+  w->slot = slot;
+  if (slot == 0) {
+    memcpy(w->bytes, p, n);
+    p = w->bytes;
+  }
+  buf = uv_buf_init((char *)(size_t)p, (unsigned)n);
+  err = uv_write(&w->req, &s->uv.stream, &buf, 1, onwritten);
+  if (err != 0) {
+    free(w);
+    return err;
+  }
+  s->unsent += n;
+  return 0;
+}
+
+
+int las_writebytes (las_Stream *s, const char *p, size_t n, uint32_t slot,
+                    int *kept) {
+  int err = 0;
+  *kept = 0;
+  if (s->unsent == 0) {
+    while (n > 0) {
+      unsigned len = (n < 0x40000000) ? (unsigned)n : 0x40000000;
+      uv_buf_t buf = uv_buf_init((char *)(size_t)p, len);
+      int sent = uv_try_write(&s->uv.stream, &buf, 1);
+      if (sent < 0) {
+        err = (sent == UV_EAGAIN) ? 0 : sent;
+        break;
+      }
+      s->loop->nwritten += (unsigned)sent;
+      p += sent;
+      n -= (size_t)sent;
+      if ((unsigned)sent < len)
+        break;
+    }
+  }
+  while (err == 0 && n > 0) {
+    size_t len = (n < 0x40000000) ? n : 0x40000000;
+    uint32_t own = (len == n) ? slot : 0;  /* the last piece holds it */
+    err = keep(s, p, len, own);
+    if (err == 0 && own != 0)
+      *kept = 1;
+    p += len;
+    n -= len;
+  }
+  if (err != 0)
+    fail(s, err);
+  return err;
+}
+
+/* }================================================================== */

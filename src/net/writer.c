@@ -1,0 +1,424 @@
+/*
+** writer.c
+** StreamWriter: the other half of a stream.
+** A write has accepted its bytes before it waits; what makes it wait is only
+** that too many are unsent.
+*/
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/net.h"
+
+
+#define BIG	(64 * 1024)	/* a string from here on is kept by reference */
+
+typedef struct Box {
+  las_Stream *s;
+} Box;
+
+
+static las_Stream *checkwriter (lua_State *L) {
+  las_Stream *s = ((Box *)las_check(L, 1, LAS_TWRITER))->s;
+  if (las_unlikely(s->loop == NULL && !s->closing))
+    luaL_error(L, "the loop of the stream is closed");
+  return s;
+}
+
+
+/*
+** {==================================================================
+** Writing
+** ===================================================================
+*/
+
+static void leavedrain (las_Task *t) {
+  las_unlink(&((las_Stream *)t->what)->drains, &t->f.item);
+}
+
+static void leavecloser (las_Task *t) {
+  las_unlink(&((las_Stream *)t->what)->closers, &t->f.item);
+}
+
+static const las_Wait drainwait = {"drain", leavedrain, NULL, NULL};
+static const las_Wait closewait = {"wait_closed", leavecloser, NULL, NULL};
+
+
+static void raisewerr (lua_State *L, const las_Stream *s) {
+  if (s->werr != 0)
+    las_oserror(L, s->werr, "write", NULL);
+}
+
+
+static int draink (lua_State *L, int status, lua_KContext ctx) {
+  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  (void)status;
+  (void)ctx;
+  las_checkwake(L);
+  raisewerr(L, s);
+  return 0;
+}
+
+
+/* Waits until the unsent bytes are few, if they are too many. */
+static int waitdrained (lua_State *L, las_Stream *s, las_Task *t) {
+  if (s->unsent <= s->high || s->werr != 0 || s->loop == NULL) {
+    raisewerr(L, s);
+    return 0;
+  }
+  las_checkcancel(L, t);
+  las_append(&s->drains, &t->f.item);
+  las_park(t, &drainwait, s);
+  return lua_yieldk(L, 0, 0, draink);
+}
+
+
+/* Accepts the string at 'i'. */
+static void writeone (lua_State *L, las_Stream *s, int i) {
+  size_t n;
+  const char *p = lua_tolstring(L, i, &n);
+  uint32_t slot = 0;
+  int kept, err;
+  if (n == 0)
+    return;
+  if (n >= BIG) {
+    slot = las_reserve(L, s->loop);
+    las_fill(L, s->loop, slot, i);
+  }
+  err = las_writebytes(s, p, n, slot, &kept);
+  if (slot != 0 && !kept)
+    las_release(s->loop, slot);
+  if (err == UV_ENOMEM) {
+    las_abortstream(s);  /* some bytes may be out: it is torn */
+    luaL_error(L, "not enough memory");
+  }
+}
+
+
+static void checkopen (lua_State *L, las_Stream *s) {
+  raisewerr(L, s);
+  if (s->closing)
+    luaL_error(L, "cannot write to a closed stream");
+  if (s->eofsent)
+    luaL_error(L, "cannot write after write_eof");
+}
+
+
+static int writek (lua_State *L, int status, lua_KContext ctx) {
+  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  las_Task *t = (status == LUA_YIELD) ? las_checkwake(L)
+                                      : las_currenttask(L, las_state(L));
+  int i, n = lua_gettop(L);
+  (void)ctx;
+  checkopen(L, s);
+  if (t != NULL && t->f.loop != s->loop)
+    return luaL_error(L, "cannot write to a stream of another loop");
+  for (i = 2; i <= n; i++)
+    writeone(L, s, i);
+  if (t == NULL)
+    return 0;  /* outside a task it only buffers */
+  return waitdrained(L, s, t);
+}
+
+
+static int startwrite (lua_State *L) {
+  las_Task *t = las_currenttask(L, las_state(L));
+  if (t != NULL && las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, 0, writek);
+  }
+  return writek(L, LUA_OK, 0);
+}
+
+
+/* write(s, ...) */
+static int writer_write (lua_State *L) {
+  int i, n = lua_gettop(L);
+  checkwriter(L);
+  luaL_checkstring(L, 2);
+  for (i = 3; i <= n; i++)
+    luaL_checkstring(L, i);
+  return startwrite(L);
+}
+
+
+/* writelines{...} */
+static int writer_writelines (lua_State *L) {
+  int i, n;
+  checkwriter(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  n = las_listlen(L, 2);
+  luaL_checkstack(L, n, "too many lines");
+  for (i = 1; i <= n; i++) {
+    lua_geti(L, 2, i);
+    if (!lua_isstring(L, -1))
+      luaL_argerror(L, 2, lua_pushfstring(L, "line %d is not a string", i));
+    lua_tostring(L, -1);
+  }
+  lua_remove(L, 2);
+  return startwrite(L);
+}
+
+
+static int writer_drain (lua_State *L) {
+  las_Stream *s = checkwriter(L);
+  las_Task *t = las_checktask(L, "drain");
+  if (las_spent(t->f.loop)) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, 0, draink);
+  }
+  return waitdrained(L, s, t);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Ending
+** ===================================================================
+*/
+
+static int writer_can_write_eof (lua_State *L) {
+  checkwriter(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+static void onshutdown (uv_shutdown_t *req, int status) {
+  (void)status;
+  free(req);
+}
+
+
+/* write_eof(): the peer sees the end once all is sent */
+static int writer_write_eof (lua_State *L) {
+  las_Stream *s = checkwriter(L);
+  uv_shutdown_t *req;
+  int err;
+  if (s->eofsent)
+    return 0;
+  checkopen(L, s);
+  req = (uv_shutdown_t *)malloc(sizeof(*req));
+  if (req == NULL)
+    return luaL_error(L, "not enough memory");
+  err = uv_shutdown(req, &s->uv.stream, onshutdown);
+  if (err != 0) {
+    free(req);
+    return las_oserror(L, err, "shutdown", NULL);
+  }
+  s->eofsent = 1;
+  return 0;
+}
+
+
+static int writer_close (lua_State *L) {
+  las_closestream(checkwriter(L));
+  return 0;
+}
+
+
+static int writer_abort (lua_State *L) {
+  las_abortstream(checkwriter(L));
+  return 0;
+}
+
+
+static int writer_is_closing (lua_State *L) {
+  lua_pushboolean(L, checkwriter(L)->closing);
+  return 1;
+}
+
+
+/* ctx: does it raise what the connection was lost of? */
+static int closedk (lua_State *L, int status, lua_KContext ctx) {
+  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  if (status == LUA_YIELD)
+    las_checkwake(L);
+  if (ctx && !s->aborted)
+    raisewerr(L, s);
+  return 0;
+}
+
+
+static int waitclosed (lua_State *L, las_Stream *s, las_Task *t, int raise) {
+  if (s->closed || s->loop == NULL)
+    return closedk(L, LUA_OK, raise);
+  las_checkcancel(L, t);
+  las_append(&s->closers, &t->f.item);
+  las_park(t, &closewait, s);
+  return lua_yieldk(L, 0, raise, closedk);
+}
+
+
+static int writer_wait_closed (lua_State *L) {
+  las_Stream *s = checkwriter(L);
+  return waitclosed(L, s, las_checktask(L, "wait_closed"), 1);
+}
+
+
+/* __close(writer, err): an error of the block goes before one of ours. Where
+   nothing can wait, nothing does. */
+static int writer_scopeclose (lua_State *L) {
+  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  las_Task *t = las_currenttask(L, las_state(L));
+  if (s->loop == NULL || t == NULL || t->f.loop != s->loop) {
+    las_abortstream(s);
+    return 0;
+  }
+  las_closestream(s);
+  return waitclosed(L, s, t, lua_isnil(L, 2));
+}
+
+
+static int writer_gc (lua_State *L) {
+  Box *box = (Box *)lua_touserdata(L, 1);
+  las_Stream *s = box->s;
+  box->s = NULL;
+  if (s != NULL)
+    las_unref(s);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** State
+** ===================================================================
+*/
+
+static int pushname (lua_State *L, las_Stream *s, int peer) {
+  struct sockaddr_storage sa;
+  socklen_t len = sizeof(sa);
+  uv_os_fd_t fd;
+  int err;
+  if (s->closed || uv_fileno(&s->uv.handle, &fd) != 0)
+    return 0;
+  err = peer ? getpeername(fd, (struct sockaddr *)&sa, &len)
+             : getsockname(fd, (struct sockaddr *)&sa, &len);
+  return (err == 0) ? las_pushaddress(L, &sa, len) : 0;
+}
+
+
+/* get_extra_info(name [, default]) */
+static int writer_get_extra_info (lua_State *L) {
+  las_Stream *s = checkwriter(L);
+  const char *name = luaL_checkstring(L, 2);
+  int n = 0;
+  lua_settop(L, 3);
+  if (strcmp(name, "peername") == 0)
+    n = pushname(L, s, 1);
+  else if (strcmp(name, "sockname") == 0)
+    n = pushname(L, s, 0);
+  else if (strcmp(name, "socket") == 0) {
+    uv_os_fd_t fd;
+    if (!s->closed && uv_fileno(&s->uv.handle, &fd) == 0) {
+      lua_pushinteger(L, fd);
+      n = 1;
+    }
+  }
+  if (n == 0) {
+    lua_settop(L, 3);  /* the default */
+    n = 1;
+  }
+  return n;
+}
+
+
+static lua_Integer optbytes (lua_State *L, const char *name) {
+  lua_Integer n = -1;
+  if (lua_getfield(L, 2, name) != LUA_TNIL) {
+    n = lua_tointeger(L, -1);
+    if (!lua_isinteger(L, -1) || n < 0)
+      luaL_argerror(L, 2, lua_pushfstring(L,
+                    "option '%s' must be a number of bytes", name));
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+
+/* set_write_buffer_limits{high =, low =}: bytes; as in Python, a missing low
+   is a quarter of high, a missing high four times low */
+static int writer_set_write_buffer_limits (lua_State *L) {
+  static const char *const names[] = {"high", "low", NULL};
+  las_Stream *s = checkwriter(L);
+  lua_Integer high, low;
+  if (lua_isnoneornil(L, 2)) {
+    lua_settop(L, 1);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  las_checkoptions(L, 2, names);
+  high = optbytes(L, "high");
+  low = optbytes(L, "low");
+  if (high < 0)
+    high = (low < 0) ? LAS_HIGH : 4 * low;
+  if (low < 0)
+    low = high / 4;
+  luaL_argcheck(L, low <= high, 2, "'low' must not be above 'high'");
+  s->high = (size_t)high;
+  s->low = (size_t)low;
+  return 0;
+}
+
+
+static int writer_get_write_buffer_size (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)checkwriter(L)->unsent);
+  return 1;
+}
+
+
+static int writer_tostring (lua_State *L) {
+  las_Stream *s = ((Box *)las_check(L, 1, LAS_TWRITER))->s;
+  lua_pushfstring(L, "StreamWriter<state=%s, unsent=%I>",
+                  s->closed ? "closed" : s->closing ? "closing" : "open",
+                  (LUAI_UACINT)s->unsent);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+void *las_newwriter (lua_State *L) {
+  Box *box = (Box *)lua_newuserdatauv(L, sizeof(Box), 0);
+  box->s = NULL;
+  las_settype(L, LAS_TWRITER);
+  return box;
+}
+
+
+void las_joinwriter (void *box, las_Stream *s) {
+  ((Box *)box)->s = s;
+  s->refs++;
+}
+
+
+void las_openwriter (lua_State *L, int state) {
+  static const luaL_Reg methods[] = {
+    {"write", writer_write},
+    {"writelines", writer_writelines},
+    {"drain", writer_drain},
+    {"can_write_eof", writer_can_write_eof},
+    {"write_eof", writer_write_eof},
+    {"close", writer_close},
+    {"abort", writer_abort},
+    {"is_closing", writer_is_closing},
+    {"wait_closed", writer_wait_closed},
+    {"get_extra_info", writer_get_extra_info},
+    {"set_write_buffer_limits", writer_set_write_buffer_limits},
+    {"get_write_buffer_size", writer_get_write_buffer_size},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__close", writer_scopeclose},
+    {"__gc", writer_gc},
+    {"__tostring", writer_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TWRITER, "asyncio.StreamWriter", methods, meta);
+}
