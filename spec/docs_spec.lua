@@ -1,0 +1,135 @@
+--- Every example in the README and under `docs/` runs, and prints what the page says it prints.
+-- A block marked `lua` is run as a program; a block marked `output` right after it is compared with
+-- what it printed. A block marked `lua fragment` is only compiled. Errors call the block example.lua
+-- and count lines from its first one.
+
+local asyncio = require "asyncio"
+local example = require "spec.support.example"
+local luassert = require "luassert"
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function pages()
+  local paths = {}
+  -- without a sanitizer that may be preloaded for us: `find` is not what we test
+  local pipe = assert(io.popen("LD_PRELOAD= find README.md docs -name '*.md'"))
+  for path in pipe:lines() do
+    paths[#paths + 1] = path
+  end
+  pipe:close()
+  table.sort(paths)
+  return paths
+end
+
+-- The fenced blocks of a page: where the text starts, what the fence says, the text itself.
+local function blocks(path)
+  local found, open, number = {}, nil, 0
+  for line in io.lines(path) do
+    number = number + 1
+    local indent, info = line:match("^(%s*)```(.*)$")
+    if info and open then
+      open.text = table.concat(open, "\n") .. "\n"
+      open = nil
+    elseif info then
+      open = { line = number, info = info, indent = #indent }
+      found[#found + 1] = open
+    elseif open then
+      open[#open + 1] = line:sub(open.indent + 1)
+    end
+  end
+  return found
+end
+
+-- A server that serves for ever is stopped after a moment, and listens wherever there is room.
+local function for_a_moment()
+  local module = {}
+  function module.run(main, ...)
+    return asyncio.run(function(...)
+      local task = asyncio.create_task(main, ...)
+      asyncio.sleep(0.05)
+      task:cancel()
+      local ok, err = pcall(asyncio.await, task)
+      return ok or asyncio.isinstance(err, asyncio.CancelledError) or error(err, 0)
+    end, ...)
+  end
+  function module.start_server(handler, host, _, options)
+    return asyncio.start_server(handler, host, 0, options)
+  end
+  return setmetatable(module, { __index = asyncio })
+end
+
+-- Programs that only sleep do so on the virtual clock.
+local function module_for(text)
+  if text:find("serve_forever", 1, true) then
+    return for_a_moment()
+  elseif text:find("open_[%w_]*connection") or text:find("start_[%w_]*server") then
+    return asyncio
+  end
+  return example.virtual
+end
+
+local function run(block)
+  local module = module_for(block.text)
+  local environment, output = example.environment(module)
+  environment.asyncio = module
+  environment.assert = luassert
+  environment.describe = function(_, body) body() end
+  environment.it = environment.describe
+  assert(load(block.text, "@example.lua", "t", environment))()
+  return output()
+end
+
+for _, path in ipairs(pages()) do
+  describe("the page " .. path, function()
+    local found = blocks(path)
+    for i, block in ipairs(found) do
+      local following = found[i + 1]
+      if block.info == "lua" then
+        it("has an example that runs, line " .. block.line, function()
+          local printed = run(block)
+          if following and following.info == "output" then
+            assert.equal(following.text, printed)
+          end
+        end)
+      elseif block.info:find("^lua%s") then
+        it("has an example that compiles, line " .. block.line, function()
+          assert(load(block.text, "@" .. path))
+        end)
+      end
+    end
+
+    it("links to pages that are there", function()
+      local folder = path:match("^(.*/)") or ""
+      for target in read(path):gmatch("%]%(([^)#]+)[^)]*%)") do
+        if not target:find("^%a+:") then
+          assert.is_truthy(io.open(folder .. target), target)
+        end
+      end
+    end)
+  end)
+end
+
+describe("the reference", function()
+  it("has a word about every public name", function()
+    local text = {}
+    for _, path in ipairs(pages()) do
+      if path:find("^docs/reference/") then
+        text[#text + 1] = read(path)
+      end
+    end
+    text = table.concat(text)
+    local missing = {}
+    for name in pairs(asyncio) do
+      if not name:find("^_") and not text:find("asyncio%." .. name .. "%f[^%w_]") then
+        missing[#missing + 1] = name
+      end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+  end)
+end)
