@@ -42,12 +42,18 @@ static void disarm (Timeout *s) {
 }
 
 
+/* A deadline that is past ends the very next wait, be it a 'sleep(0)': the
+   turn under way must look for deadlines when it ends. */
 static void arm (lua_State *L, Timeout *s) {
+  las_Loop *lp = s->loop;
+  uint64_t when = las_moment(s->when);
   if (s->forever)
     return;
-  if (!las_heapreserve(&s->loop->heap))
+  if (!las_heapreserve(&lp->heap))
     luaL_error(L, "not enough memory");
-  las_heapadd(&s->loop->heap, &s->watch.item, las_moment(s->when));
+  las_heapadd(&lp->heap, &s->watch.item, when);
+  if (when <= las_now(lp))
+    lp->ticks += LAS_POLLEVERY;
   s->phase = ARMED;
 }
 
