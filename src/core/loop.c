@@ -132,7 +132,8 @@ static void waitvirtual (las_Loop *lp) {
     uv_run(&lp->uv, (lp->autojump > 0) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     uv_timer_stop(&lp->timer);
   }
-  if (lp->nready == 0 && lp->busy == 0 && !lp->stop && lp->heap.n > 0)
+  if (lp->nready == 0 && lp->busy == 0 && !lp->stop && lp->heap.n > 0 &&
+      lp->heap.v[0].when > lp->clock)
     lp->clock = lp->heap.v[0].when;
 }
 
@@ -229,7 +230,7 @@ static void turn (las_Loop *lp) {
   if (lp->nready > 0 && lp->ticks < LAS_POLLEVERY && !lp->stop)
     return;
   if (lp->main != NULL && lp->main->item.state == LAS_PENDING &&
-      isdead(lp))
+      !lp->stop && isdead(lp))
     deadlock(lp);
   else {
     poll(lp);
@@ -258,13 +259,14 @@ static void checkcanrun (lua_State *L, las_Loop *lp) {
 }
 
 
-/* Runs turns until told to stop. Cannot raise. */
+/* Runs turns until told to stop; one at least. Cannot raise. */
 static void run (lua_State *L, las_Loop *lp) {
   las_State *S = las_state(L);
   S->loop = lp;
   lp->L = L;
-  while (!lp->stop)
+  do
     turn(lp);
+  while (!lp->stop);
   lp->stop = 0;
   lp->L = NULL;
   S->loop = NULL;
@@ -357,8 +359,8 @@ static int loop_stop (lua_State *L) {
 
 /* Pushes a line on the task at the top of the stack; pops the task. */
 static void describe (lua_State *L, const las_Task *t) {
-  const char *how = (t->f.item.phase == LAS_PARKED) ? t->wait->name
-                                                     : "its turn";
+  int waits = t->f.item.phase == LAS_PARKED || &t->f == t->f.loop->main;
+  const char *how = waits ? t->wait->name : "its turn";
   luaL_tolstring(L, -1, NULL);
   luaL_traceback(L, t->co, NULL, 0);
   lua_pushfstring(L, "\n%s waits for %s\n%s", lua_tostring(L, -2), how,
