@@ -15,18 +15,22 @@ local function serve()
   local all_gone = asyncio.Future()
 
   local function answer(reader, writer)
-    here, served = here + 1, served + 1
-    most = math.max(most, here)
     for pair in reader:lines() do
       writer:write("Rate is ", RATES[pair] or "unknown", "\n")
     end
+  end
+
+  local function welcome(reader, writer)
+    here, served = here + 1, served + 1
+    most = math.max(most, here)
+    asyncio.pcall(answer, reader, writer) -- a broken connection is over like any other
     here = here - 1
     if here == 0 then
       all_gone:set_result()
     end
   end
 
-  local server <close> = asyncio.start_server(answer, HOST, 0)
+  local server <close> = asyncio.start_server(welcome, HOST, 0)
   print(server:sockets()[1].port)
   io.stdout:flush()
   asyncio.wait_for(all_gone, 60)
