@@ -1,0 +1,111 @@
+--- Errors: the library's classes, their instances and how they print.
+
+local asyncio = require "asyncio"
+local testing = require "asyncio.testing"
+local witness = require "spec.support.witness"
+
+local names = {
+  "CancelledError", "TimeoutError", "InvalidStateError", "OSError", "SSLError",
+  "IncompleteReadError", "LimitOverrunError", "QueueEmpty", "QueueFull", "QueueShutDown",
+  "BrokenBarrierError", "BrokenWorkerError", "DeadlockError", "ExceptionGroup",
+}
+
+describe("an error class", function()
+  it("makes instances of itself and of Error", function()
+    for _, name in ipairs(names) do
+      local class = asyncio[name]
+      local err = class("text")
+      assert.is_true(asyncio.isinstance(err, class), name)
+      assert.is_true(asyncio.isinstance(err, asyncio.Error), name)
+      assert.same({ "text", name }, { err.message, err.name })
+      for _, other in ipairs(names) do
+        local below = other == name or (name == "SSLError" and other == "OSError")
+        assert.equal(below, asyncio.isinstance(err, asyncio[other]), name .. " " .. other)
+      end
+    end
+  end)
+
+  it("prints as its name, its instances as one line", function()
+    assert.equal("asyncio.TimeoutError", tostring(asyncio.TimeoutError))
+    assert.equal("TimeoutError: too slow", tostring(asyncio.TimeoutError("too slow")))
+    assert.equal("TimeoutError", tostring(asyncio.TimeoutError()))
+    assert.equal("OSError: plain", tostring(asyncio.OSError("plain")))
+    assert.equal("ECONNREFUSED: connection refused (connect 127.0.0.1:81)", tostring(
+      asyncio.OSError("connection refused (connect 127.0.0.1:81)", { code = "ECONNREFUSED" })))
+  end)
+
+  it("keeps further fields", function()
+    local err = asyncio.IncompleteReadError("short", { partial = "ab", expected = 4 })
+    assert.same({ "ab", 4, "short" }, { err.partial, err.expected, err.message })
+  end)
+
+  it("can be derived from", function()
+    local Mine = setmetatable({ __super = asyncio.OSError, name = "Mine" },
+      getmetatable(asyncio.OSError))
+    Mine.__index = Mine
+    local err = Mine("mine")
+    assert.is_true(asyncio.isinstance(err, Mine))
+    assert.is_true(asyncio.isinstance(err, asyncio.Error))
+    assert.is_false(asyncio.isinstance(err, asyncio.TimeoutError))
+  end)
+
+  it("prints whatever message and fields it was given", function()
+    for _, message in ipairs { 42, true, {}, setmetatable({}, { __tostring = function()
+      return "text"
+    end }) } do
+      assert.matches("^TimeoutError: ", tostring(asyncio.TimeoutError(message)))
+    end
+  end)
+end)
+
+describe("isinstance", function()
+  it("tests any value", function()
+    local meta_false = setmetatable({}, { __metatable = false })
+    for _, value in ipairs { 1, "x", true, {}, print, io.stdout, meta_false,
+      coroutine.create(print), asyncio.Error } do
+      assert.is_false(asyncio.isinstance(value, asyncio.Error))
+    end
+    assert.is_false(asyncio.isinstance(nil, asyncio.Error))
+    assert.matches("table expected, got nil", witness.text(asyncio.isinstance, 1, nil))
+    assert.matches("value expected", witness.text(asyncio.isinstance))
+  end)
+end)
+
+describe("asyncio.pcall", function()
+  it("is pcall", function()
+    local err = {}
+    assert.same({ n = 3, true, nil, 2 }, table.pack(asyncio.pcall(function() return nil, 2 end)))
+    assert.same({ n = 2, false, err }, table.pack(asyncio.pcall(error, err)))
+    assert.same({ n = 2, false, nil }, table.pack(asyncio.pcall(error, nil)))
+    assert.same({ "a", 2 }, { select(2, asyncio.pcall(function(...) return ... end, "a", 2)) })
+  end)
+
+  it("lets a CancelledError through, unchanged", function()
+    local err = asyncio.CancelledError("stop")
+    assert.same({ false, err }, { pcall(asyncio.pcall, error, err) })
+    assert.same({ false, asyncio.TimeoutError }, { asyncio.pcall(error, asyncio.TimeoutError) })
+  end)
+
+  it("lets the body wait", testing.virtual(function()
+    assert.same({ true, "slept" }, { asyncio.pcall(asyncio.sleep, 1, "slept") })
+  end))
+end)
+
+describe("an error that crosses tasks", function()
+  it("stays the same value, with the chain in the task's cause", testing.virtual(function()
+    local err = setmetatable({}, { __tostring = function() return "special" end })
+    local inner = asyncio.create_task(function() error(err) end)
+    local outer = asyncio.create_task(function() asyncio.await(inner) end)
+    assert.equal(err, (select(2, pcall(asyncio.await, outer))))
+    assert.equal(err, (inner:exception()))
+    assert.equal(err, (outer:exception()))
+  end))
+
+  it("raised twice does not grow", testing.virtual(function()
+    local task = asyncio.create_task(function() error("once") end)
+    local first = select(2, pcall(asyncio.await, task))
+    local trace = task:traceback()
+    assert.equal(first, (select(2, pcall(asyncio.await, task))))
+    assert.equal(trace, task:traceback())
+  end))
+end)

@@ -1,0 +1,124 @@
+--- testing: a loop for each test, a deadline, a virtual clock, a leak check.
+
+local asyncio = require "asyncio"
+local testing = require "asyncio.testing"
+local witness = require "spec.support.witness"
+
+describe("testing.async", function()
+  it("runs the body in a task of a loop of its own, with its arguments", function()
+    local loops, seen = {}, nil
+    local test = testing.async(function(...)
+      seen = table.pack(...)
+      loops[asyncio.get_running_loop()] = asyncio.current_task() ~= nil
+    end)
+    test("a", nil)
+    test("a", nil)
+    local count = 0
+    for loop, in_task in pairs(loops) do
+      assert.same({ true, true }, { in_task, loop:is_closed() })
+      count = count + 1
+    end
+    assert.same({ 2, { n = 2, "a", nil } }, { count, seen })
+  end)
+
+  it("raises the body's error with the traceback of the tasks it came through", function()
+    local text = witness.text(testing.virtual(function()
+      asyncio.await(asyncio.create_task { name = "inner", function() error("broken") end })
+    end))
+    assert.matches("testing_spec.lua:%d+: broken\nstack traceback of inner:.*awaited by", text)
+    local err = {}
+    assert.same({ false, err }, { pcall(testing.virtual(function() error(err) end)) })
+  end)
+
+  it("fails a body that takes too long, and says where it is", function()
+    local text = witness.text(testing.virtual(function() asyncio.sleep(11) end))
+    assert.matches("the test is not done after 10 s\n.*asyncio.sleep.*testing_spec.lua", text)
+    assert.matches("not done after 2 s", witness.text(testing.virtual(function()
+      asyncio.sleep(3)
+    end, { timeout = 2 })))
+    testing.virtual(function() asyncio.sleep(11) end, { timeout = 12 })()
+  end)
+
+  it("fails a body whose wait nothing can end", function()
+    assert.matches("not done after 10 s", witness.text(testing.virtual(function()
+      asyncio.await(asyncio.Future())
+    end)))
+  end)
+
+  it("fails on a task left over, unless told not to look", function()
+    local function leave()
+      asyncio.create_task { name = "forgotten", function() asyncio.sleep(100) end }
+    end
+    assert.matches("task left over: Task<name=forgotten, state=pending.*testing_spec.lua",
+      witness.text(testing.virtual(function() leave() asyncio.sleep(1) end)))
+    testing.virtual(function() leave() asyncio.sleep(1) end, { leaks = true })()
+  end)
+
+  it("fails on a timer left over", function()
+    assert.matches("timer left over: 1", witness.text(testing.virtual(function()
+      asyncio.get_running_loop():call_later(5, print)
+    end)))
+  end)
+
+  it("fails on an error that nobody looked at", function()
+    assert.matches("nobody looked at the error of a task.*lost", witness.text(
+      testing.virtual(function()
+        asyncio.create_task(function() error("lost") end)
+        asyncio.sleep(1)
+      end)))
+    assert.matches("exception in a callback.*lost", witness.text(testing.virtual(function()
+      asyncio.get_running_loop():call_soon(function() error("lost") end)
+      asyncio.sleep(1)
+    end)))
+  end)
+
+  it("is not fooled by a body that swallows its cancel", function()
+    assert.matches("not done after 10 s", witness.text(testing.virtual(function()
+      pcall(asyncio.sleep, 20)
+      return "went on"
+    end)))
+  end)
+
+  it("takes the real clock by default", function()
+    local start = os.time()
+    testing.async(function() asyncio.sleep(0.01) end)()
+    assert(os.time() - start < 5)
+  end)
+
+  it("refuses nonsense", function()
+    assert.matches("bad argument #1 to 'async' %(function expected, got nil%)",
+      witness.text(testing.async))
+    assert.matches("unknown option 'clok'",
+      witness.text(testing.async(function() end, { clok = "virtual" })))
+    assert.matches("unknown option 'x'", witness.text(testing.new_event_loop, { x = 1 }))
+    assert.matches("invalid option 'sundial'",
+      witness.text(testing.new_event_loop, { clock = "sundial" }))
+  end)
+end)
+
+describe("testing.run", function()
+  it("returns what the body does", function()
+    assert.same({ n = 2, nil, 2 }, table.pack(testing.run { function(...)
+      return asyncio.sleep(86400, ...)
+    end, nil, 2, n = 3, clock = "virtual", timeout = 1e6 }))
+    assert.equal(3, testing.run(function(a, b) return a + b end, 1, 2))
+  end)
+end)
+
+describe("the virtual clock", function()
+  it("jumps to the next deadline, in exact order, in no time", function()
+    local log, real = {}, os.time()
+    testing.run { clock = "virtual", timeout = 1e7, function()
+      local start = asyncio.get_running_loop():time()
+      for i = 1, 5 do
+        asyncio.create_task(function()
+          asyncio.sleep(86400 * (6 - i))
+          log[#log + 1] = { i, asyncio.get_running_loop():time() - start }
+        end)
+      end
+      asyncio.sleep(86400 * 6)
+    end }
+    assert.same({ { 5, 86400 }, { 4, 172800 }, { 3, 259200 }, { 2, 345600 }, { 1, 432000 } }, log)
+    assert(os.time() - real < 5)
+  end)
+end)
