@@ -1,9 +1,11 @@
 /*
 ** anchor.c
 ** Anchors: what the loop must keep alive, by slots of one table.
-** A free slot holds the number of the next free one, so letting go and
-** filling a reserved slot allocate nothing and cannot raise.
+** The free slots stand in a C array with room for all of them, so letting go
+** and filling a reserved slot allocate nothing and cannot raise.
 */
+
+#include <stdlib.h>
 
 #include "core/core.h"
 
@@ -11,30 +13,45 @@
 #define MINSLOTS	64
 
 
-/* Makes more free slots. The table grows on L, which may raise; until the
-   last line the free list is as it was. */
-static void grow (lua_State *L, las_Loop *lp) {
-  uint32_t from = lp->nslots + 1;
-  uint32_t to = (lp->nslots < MINSLOTS) ? MINSLOTS
-                                        : lp->nslots + lp->nslots / 2;
-  uint32_t i;
-  luaL_checkstack(L, 4, NULL);
+/* The table of anchors, pushed on L. */
+static void pushtable (lua_State *L, las_Loop *lp) {
   lua_pushvalue(lp->anchor, LAS_ATABLE);
   lua_xmove(lp->anchor, L, 1);
-  for (i = from; i <= to; i++) {
-    lua_pushinteger(L, (i < to) ? (lua_Integer)i + 1 : 0);
-    lua_rawseti(L, -2, i);
+}
+
+
+/* Makes slots 'from' to 'to' of the table at 'i' free. May raise before the
+   list is changed: the table has grown then, which does no harm. */
+static void addfree (lua_State *L, las_Loop *lp, int i, uint32_t from,
+                     uint32_t to) {
+  uint32_t k;
+  uint32_t *list = (uint32_t *)realloc(lp->freeslots, to * sizeof(*list));
+  if (list == NULL)
+    luaL_error(L, "not enough memory");
+  lp->freeslots = list;
+  for (k = to; k >= from; k--) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, i, k);
   }
-  lua_pop(L, 1);
+  for (k = to; k >= from; k--)
+    list[lp->nfree++] = k;
   lp->nslots = to;
-  lp->freeslot = from;
+}
+
+
+static void grow (lua_State *L, las_Loop *lp) {
+  uint32_t n = lp->nslots;
+  luaL_checkstack(L, 4, NULL);
+  pushtable(L, lp);
+  addfree(L, lp, lua_gettop(L), n + 1, (n < MINSLOTS) ? MINSLOTS : n + n / 2);
+  lua_pop(L, 1);
 }
 
 
 /* Is most of a large table free? Then a new, smaller one pays; but the look
    costs too, so there is one only every so many anchors. */
 static int issparse (las_Loop *lp) {
-  if (lp->nslots <= 16 * MINSLOTS || lp->nanchored >= lp->nslots / 8)
+  if (lp->nslots <= 16 * MINSLOTS || lp->nfree < lp->nslots / 8 * 7)
     return 0;
   if (lp->patience > 0) {
     lp->patience--;
@@ -45,69 +62,77 @@ static int issparse (las_Loop *lp) {
 }
 
 
-/* The slot field of an anchored value: all are userdata that start with an
-   item, but for reserved and pinned ones, which may not move. */
+/* The item an anchored userdata starts with; NULL for what may not move: a
+   reserved slot or a pinned string. */
 static las_Item *itemof (lua_State *L, int i, uint32_t slot) {
   las_Item *it = (las_Item *)lua_touserdata(L, i);
   return (it != NULL && it->slot == slot) ? it : NULL;
 }
 
 
+/* Which slots are free? Marks them in a scratch string of bytes on L. */
+static char *markfree (lua_State *L, const las_Loop *lp) {
+  char *isfree = (char *)lua_newuserdatauv(L, lp->nslots + 1, 0);
+  uint32_t k;
+  for (k = 0; k <= lp->nslots; k++)
+    isfree[k] = 0;
+  for (k = 0; k < lp->nfree; k++)
+    isfree[lp->freeslots[k]] = 1;
+  return isfree;
+}
+
+
 /* Moves all to a new table just large enough. Any that may not move keeps
    the old table. Raises before it changes anything. */
 static void compact (lua_State *L, las_Loop *lp) {
-  uint32_t i, n = 0, size = lp->nanchored + MINSLOTS;
-  int old, new;
-  luaL_checkstack(L, 6, NULL);
-  lua_pushvalue(lp->anchor, LAS_ATABLE);
-  lua_xmove(lp->anchor, L, 1);
-  old = lua_gettop(L);
-  for (i = 1; i <= lp->nslots; i++) {
-    int t = lua_rawgeti(L, old, i);
-    int fixed = (t != LUA_TNUMBER && itemof(L, -1, i) == NULL);
+  uint32_t k, n = 0, used = lp->nslots - lp->nfree;
+  uint32_t size = used + MINSLOTS;
+  int top = lua_gettop(L), old = top + 2, new = top + 3;
+  const char *isfree;
+  luaL_checkstack(L, 8, NULL);
+  isfree = markfree(L, lp);
+  pushtable(L, lp);
+  for (k = 1; k <= lp->nslots; k++) {
+    int fixed;
+    if (isfree[k])
+      continue;
+    lua_rawgeti(L, old, k);
+    fixed = (itemof(L, -1, k) == NULL);
     lua_pop(L, 1);
     if (fixed) {
-      lua_pop(L, 1);
+      lua_settop(L, top);
       return;
     }
   }
   lua_createtable(L, (int)size, 0);
-  new = lua_gettop(L);
-  for (i = 1; i <= lp->nslots; i++) {
-    if (lua_rawgeti(L, old, i) == LUA_TNUMBER)
-      lua_pop(L, 1);
-    else {
-      itemof(L, -1, i)->slot = ++n;
+  for (k = 1; k <= lp->nslots; k++) {
+    if (!isfree[k]) {
+      lua_rawgeti(L, old, k);
+      itemof(L, -1, k)->slot = ++n;
       lua_rawseti(L, new, n);  /* cannot raise: the room is there */
     }
   }
-  las_assert(n == lp->nanchored);
-  lp->freeslot = n + 1;
-  lp->nslots = size;
-  for (i = n + 1; i <= size; i++) {
-    lua_pushinteger(L, (i < size) ? (lua_Integer)i + 1 : 0);
-    lua_rawseti(L, new, i);
+  las_assert(n == used);
+  for (k = size; k > n; k--) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, new, k);
   }
+  lp->nfree = 0;
+  for (k = size; k > n; k--)
+    lp->freeslots[lp->nfree++] = k;
+  lp->nslots = size;
   lua_xmove(L, lp->anchor, 1);
   lua_replace(lp->anchor, LAS_ATABLE);
-  lua_pop(L, 1);  /* old table */
+  lua_settop(L, top);
 }
 
 
 uint32_t las_reserve (lua_State *L, las_Loop *lp) {
-  uint32_t slot;
   if (las_unlikely(issparse(lp)))
     compact(L, lp);
-  if (las_unlikely(lp->freeslot == 0))
+  if (las_unlikely(lp->nfree == 0))
     grow(L, lp);
-  slot = lp->freeslot;
-  lua_rawgeti(lp->anchor, LAS_ATABLE, slot);
-  lp->freeslot = (uint32_t)lua_tointeger(lp->anchor, -1);
-  lua_pop(lp->anchor, 1);
-  lua_pushboolean(lp->anchor, 0);
-  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
-  lp->nanchored++;
-  return slot;
+  return lp->freeslots[--lp->nfree];
 }
 
 
@@ -126,11 +151,10 @@ uint32_t las_anchor (lua_State *L, las_Loop *lp, int i) {
 
 
 void las_release (las_Loop *lp, uint32_t slot) {
-  las_assert(slot > 0 && slot <= lp->nslots);
-  lua_pushinteger(lp->anchor, lp->freeslot);
+  las_assert(slot > 0 && slot <= lp->nslots && lp->nfree < lp->nslots);
+  lua_pushboolean(lp->anchor, 0);
   lua_rawseti(lp->anchor, LAS_ATABLE, slot);
-  lp->freeslot = slot;
-  lp->nanchored--;
+  lp->freeslots[lp->nfree++] = slot;
 }
 
 

@@ -70,6 +70,7 @@ enum las_Anchored {
   LAS_UERRORS,		/* table: class name -> error class */
   LAS_UHANDLER,		/* the default exception handler, a function */
   LAS_UCURRENT,		/* loop set by 'set_event_loop', or nil */
+  LAS_UTASK,		/* metatable of tasks, once more */
   LAS_UTASKMAIN,	/* function at the base of every task */
   LAS_UMSGH,		/* its message handler */
   LAS_URAISE,		/* raises the current task's cancel: for hooks */
@@ -308,8 +309,8 @@ LAS_API void las_setextra (lua_State *L, int i, enum las_Extra x);
 LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
 /* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */
 LAS_API void las_start (las_Task *t, int eager);
-/* Stands on top of the stack of a task's coroutine until its first step. */
-LAS_API int las_guard (lua_State *L);
+/* Is it the coroutine of a task? */
+LAS_API int las_istaskthread (lua_State *co);
 
 /* Can what stands at stack index 'i' be a task's body? A function or a fresh
    coroutine can; a coroutine function is replaced by its own body. Raises an
@@ -419,7 +420,7 @@ enum las_LoopAnchored {
 
 /* stack of the scratch thread 'anchor' */
 enum las_AnchorStack {
-  LAS_ATABLE = 1,	/* table: slot -> what runs, else next free slot */
+  LAS_ATABLE = 1,	/* table: slot -> what runs, or false */
   LAS_ALOOP,		/* the loop itself */
   LAS_AWEAK,		/* weak table: slot -> callback or reporter to come */
   LAS_ADOOR,		/* LAS_UDOOR of the state */
@@ -439,9 +440,9 @@ struct las_Loop {
   unsigned ticks;	/* items run since the last poll */
   uint64_t clock;	/* virtual time, nanoseconds */
   uint64_t autojump;	/* real nanoseconds a virtual clock waits */
-  uint32_t freeslot;	/* head of the free anchors; 0 when none */
-  uint32_t nslots;	/* anchors in the table, free ones too */
-  uint32_t nanchored;	/* in use */
+  uint32_t *freeslots;	/* stack of the anchors' free slots */
+  uint32_t nfree;	/* its height */
+  uint32_t nslots;	/* slots of the table, free ones too */
   uint32_t patience;	/* anchors to make before the next try to compact */
   uint32_t ntasks;	/* tasks that are not done */
   uint32_t cancelpass;	/* number of the cancel under way */
@@ -451,6 +452,7 @@ struct las_Loop {
   uint8_t stop;		/* end of the run asked for */
   uint8_t closed;
   uint8_t debug;
+  uint8_t factory;	/* is a task factory set? */
   uint8_t interrupted;	/* SIGINT came and cancelled the main task */
   las_List reporters;	/* of failures nobody has looked at yet */
   uint8_t deadlocked;	/* the main task is to raise DeadlockError */

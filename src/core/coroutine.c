@@ -32,22 +32,25 @@ static int callasync (lua_State *L) {
 static int isfresh (lua_State *co) {
   lua_Debug ar;
   return lua_status(co) == LUA_OK && !lua_getstack(co, 0, &ar) &&
-         lua_gettop(co) > 0 && lua_tocfunction(co, -1) != las_guard;
+         lua_gettop(co) > 0 && !las_istaskthread(co);
 }
 
 
 int las_tobody (lua_State *L, int i, int arg) {
-  if (lua_iscfunction(L, i) && lua_tocfunction(L, i) == callasync) {
-    lua_getupvalue(L, i, 2);
-    lua_replace(L, i);
-    return 1;
+  switch (lua_type(L, i)) {
+    case LUA_TFUNCTION:
+      if (las_unlikely(lua_tocfunction(L, i) == callasync)) {
+        lua_getupvalue(L, i, 2);
+        lua_replace(L, i);
+      }
+      return 1;
+    case LUA_TTHREAD:
+      luaL_argcheck(L, isfresh(lua_tothread(L, i)), arg,
+                    "coroutine was started or awaited before");
+      return 1;
+    default:
+      return las_iscallable(L, i);
   }
-  if (lua_isthread(L, i)) {
-    luaL_argcheck(L, isfresh(lua_tothread(L, i)), arg,
-                  "coroutine was started or awaited before");
-    return 1;
-  }
-  return las_iscallable(L, i);
 }
 
 

@@ -477,6 +477,8 @@ static void closeuv (las_Loop *lp) {
   uv_loop_close(&lp->uv);
   free(lp->readbuf);
   free(lp->heap.v);
+  free(lp->freeslots);
+  lp->freeslots = NULL;
   lp->readbuf = NULL;
   memset(&lp->heap, 0, sizeof(lp->heap));
 }
@@ -582,7 +584,7 @@ static int loop_close (lua_State *L) {
   lua_replace(lp->anchor, LAS_ATABLE);
   lua_pushnil(lp->anchor);
   lua_replace(lp->anchor, LAS_ACAUSE);
-  lp->freeslot = lp->nslots = lp->nanchored = 0;
+  lp->nfree = lp->nslots = 0;
   return 0;
 }
 
@@ -718,10 +720,11 @@ static int loop_set_slow_callback_duration (lua_State *L) {
 
 
 static int loop_set_task_factory (lua_State *L) {
-  las_checkloop(L, 1);
+  las_Loop *lp = las_checkloop(L, 1);
   luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
                    "function or nil");
   lua_settop(L, 2);
+  lp->factory = (uint8_t)!lua_isnil(L, 2);
   lua_setiuservalue(L, 1, LAS_LFACTORY);
   return 0;
 }
@@ -769,7 +772,7 @@ static int loop_stats (lua_State *L) {
   setcount(L, "turns", (lua_Integer)lp->turns);
   setcount(L, "bytes_in", (lua_Integer)lp->nread);
   setcount(L, "bytes_out", (lua_Integer)lp->nwritten);
-  setcount(L, "anchors", (lua_Integer)lp->nanchored);
+  setcount(L, "anchors", (lua_Integer)(lp->nslots - lp->nfree));
   lua_newtable(L);
   for (r = lp->resources; r != NULL; r = r->next)
     count(L, r->kind);

@@ -57,6 +57,8 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
 
 static int taskmain (lua_State *L) {
   int n = lua_gettop(L) - BODY;
+  if (las_unlikely(!isstepped(L, (las_Task *)lua_touserdata(L, SELF))))
+    return luaL_error(L, "a task's coroutine was resumed by a stranger");
   return taskmaink(L, lua_pcallk(L, n, LUA_MULTRET, MSGH, 0, taskmaink), 0);
 }
 
@@ -73,6 +75,11 @@ static void pushplace (lua_State *L, lua_State *co) {
     }
   }
   lua_pushnil(L);
+}
+
+
+int las_istaskthread (lua_State *co) {
+  return lua_tocfunction(co, 1) == taskmain;
 }
 
 
@@ -186,21 +193,11 @@ static void sethook (las_Loop *lp, lua_State *co) {
 }
 
 
-/* Lies on top of a new task's stack, so that a resume that is not the loop's
-   calls it and not the body. */
-int las_guard (lua_State *L) {
-  return luaL_error(L, "a task's coroutine was resumed by a stranger");
-}
-
-
-/* Takes the guard off. Returns how many arguments there are; none if a
-   stranger has resumed or closed the coroutine, so that it is dead. */
-static int unguard (lua_State *co) {
-  if (lua_status(co) != LUA_OK || lua_gettop(co) == 0)
-    return 0;
-  las_assert(lua_tocfunction(co, -1) == las_guard);
-  lua_pop(co, 1);
-  return lua_gettop(co) - 1;
+/* How many values the first resume takes; none if a stranger has resumed or
+   closed the coroutine, so that it is dead. */
+static int firstargs (lua_State *co) {
+  int n = lua_gettop(co);
+  return (n > 0 && lua_status(co) == LUA_OK) ? n - 1 : 0;
 }
 
 
@@ -214,7 +211,7 @@ static int prepare (las_Task *t, int *narg) {
       neverrun(t);
       return 0;
     }
-    *narg = unguard(t->co);
+    *narg = firstargs(t->co);
   }
   else {  /* LAS_FBARE */
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
@@ -287,19 +284,21 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   int ready = lua_isthread(L, base);  /* a coroutine object? */
   lua_State *co;
   las_Task *t;
-  luaL_checkstack(L, 8, NULL);
+  if (base + n > LUA_MINSTACK / 2)
+    luaL_checkstack(L, 8, NULL);
   t = (las_Task *)lua_newuserdatauv(L, sizeof(*t), LAS_UEXTRA);
   memset(t, 0, sizeof(*t));
   t->f.item.type = LAS_TASK;
   t->f.loop = lp;
-  las_settype(L, LAS_TTASK);
+  las_getanchored(L, LAS_UTASK);
+  lua_setmetatable(L, -2);
   if (ready) {
     co = lua_tothread(L, base);
     lua_pushvalue(L, base);
   }
   else
     co = lua_newthread(L);
-  if (!lua_checkstack(co, n + 8))
+  if ((ready || n > LUA_MINSTACK / 2) && !lua_checkstack(co, n + 8))
     luaL_error(L, "too many arguments");
   /* stack: body, arguments, task, thread */
   las_pushloop(L, lp);
@@ -317,7 +316,6 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
     lua_rotate(L, base, 2);
     lua_xmove(L, co, n + 1);
   }
-  lua_pushcfunction(co, las_guard);
   lua_setiuservalue(L, base, LAS_UVALUE);
   lua_settop(L, base);
   t->co = co;
@@ -339,13 +337,30 @@ void las_start (las_Task *t, int eager) {
 }
 
 
-/* Options of create_task, from the table at 'i'; the array part goes on the
-   stack as body and arguments. Returns how many arguments. */
-static int unpackoptions (lua_State *L, int i) {
+/* Checks the options of create_task at 'i' and pushes what the extra table
+   of the task starts as, nil for none. Returns 'eager_start'. */
+static int newextra (lua_State *L, int i) {
   static const char *const names[] = {"name", "eager_start", "n", NULL};
-  int k, n;
+  int eager;
   las_checkoptions(L, i, names);
-  n = las_listlen(L, i);
+  lua_getfield(L, i, "eager_start");
+  eager = lua_toboolean(L, -1);
+  if (lua_getfield(L, i, "name") != LUA_TNIL) {
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, i,
+                  "option 'name' must be a string");
+    lua_createtable(L, LAS_XNAME, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, LAS_XNAME);
+  }
+  lua_remove(L, -2);  /* eager_start */
+  return eager;
+}
+
+
+/* Pushes body and arguments from the array part of the table at 'i'.
+   Returns how many arguments. */
+static int unpackoptions (lua_State *L, int i) {
+  int k, n = las_listlen(L, i);
   luaL_checkstack(L, n + 8, "too many arguments");
   for (k = 1; k <= n; k++)
     lua_geti(L, i, k);
@@ -385,47 +400,33 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
 }
 
 
-static int hasfactory (lua_State *L, las_Loop *lp) {
-  int has;
-  las_pushloop(L, lp);
-  has = lua_getiuservalue(L, -1, LAS_LFACTORY) != LUA_TNIL;
-  lua_pop(L, 2);
-  return has;
-}
-
-
 /* A task of the loop from what lies from 'first' on: a body and arguments,
    or one table of them with options. */
 static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
-  int options = 0, eager = 0, body = first, n;
+  int options = 0, extra = 0, eager = 0, body = first, n;
   las_Task *t;
-  if (lua_istable(L, first) && !las_iscallable(L, first)) {
+  if (las_unlikely(lua_type(L, first) == LUA_TTABLE &&
+                   !las_iscallable(L, first))) {
     options = first;
+    extra = lua_gettop(L) + 1;
+    eager = newextra(L, options);
     n = unpackoptions(L, options);
     body = lua_gettop(L) - n;
-    lua_getfield(L, options, "eager_start");
-    eager = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    if (lua_getfield(L, options, "name") != LUA_TNIL)
-      luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, first,
-                    "option 'name' must be a string");
-    lua_pop(L, 1);
   }
   else
     n = (lua_gettop(L) > first) ? lua_gettop(L) - first : 0;
   if (!las_tobody(L, body, first))
     return luaL_typeerror(L, first, "function or coroutine");
-  if (lua_isthread(L, body))
-    lua_settop(L, body), n = 0;
-  if (factory && las_unlikely(hasfactory(L, lp)))
+  if (las_unlikely(lua_type(L, body) == LUA_TTHREAD)) {
+    lua_settop(L, body);
+    n = 0;
+  }
+  if (las_unlikely(factory && lp->factory))
     return callfactory(L, lp, n, options);
   t = las_newtask(L, lp, n);
-  if (options != 0) {
-    int self = lua_gettop(L);
-    if (lua_getfield(L, options, "name") != LUA_TNIL)
-      las_setextra(L, self, LAS_XNAME);  /* raising leaves a task unstarted */
-    else
-      lua_pop(L, 1);
+  if (extra != 0) {
+    lua_pushvalue(L, extra);
+    lua_setiuservalue(L, -2, LAS_UEXTRA);
   }
   las_start(t, eager);
   return 1;
@@ -640,6 +641,10 @@ void las_opentask (lua_State *L, int state) {
   };
   las_setfuncs(L, state, funcs);
   las_newtype(L, state, LAS_TTASK, "asyncio.Task", methods, meta);
+  lua_getiuservalue(L, state, LAS_UTYPES);
+  lua_rawgeti(L, -1, LAS_TTASK);
+  lua_setiuservalue(L, state, LAS_UTASK);
+  lua_pop(L, 1);
   las_addmethods(L, state, LAS_TLOOP, loopmethods);
   lua_pushvalue(L, state);
   lua_pushcclosure(L, taskmain, 1);
