@@ -57,7 +57,8 @@ void las_await (lua_State *L, int i, las_Task *t) {
 
 static void letgo (las_Future *f) {
   if (f->item.type == LAS_FUTURE && f->item.slot != 0) {
-    las_release(f->loop, f->item.slot);
+    if (!f->loop->closed)  /* else its anchors are gone already */
+      las_release(f->loop, f->item.slot);
     f->item.slot = 0;
   }
 }

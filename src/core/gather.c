@@ -104,13 +104,16 @@ static const las_Wait gatherwait = {"gather", leavegather, NULL, passcancel};
 
 
 /* A coroutine that a stranger closed leaves its gather to the collector: no
-   watch of it may stay behind, and its task must not wait on. */
+   watch of it may stay behind, and its task must not wait on. So does a Lua
+   state that closes; a finalizer may run the loop once more even then. */
 static int gather_gc (lua_State *L) {
   Gather *g = (Gather *)lua_touserdata(L, 1);
   las_Task *t = g->task;
   unwatchall(g);
-  if (t != NULL && t->f.item.phase == LAS_PARKED && !t->f.loop->closed)
+  if (t != NULL && t->f.item.phase == LAS_PARKED && !t->f.loop->closed) {
+    t->f.item.flags |= LAS_FTHROW;
     las_wake(t);
+  }
   return 0;
 }
 

@@ -236,7 +236,10 @@ static int cancelchain (las_Future *f, uint32_t pass) {
 
 int las_cancel (las_Future *f) {
   las_Loop *lp = f->loop;
-  int taken = cancelchain(f, ++lp->cancelpass);
+  int taken;
+  if (lp->closed && f->item.type == LAS_TASK)
+    return 0;  /* a collected loop took its deadlines along */
+  taken = cancelchain(f, ++lp->cancelpass);
   while (lp->work != NULL) {
     las_Work *w = lp->work;
     lp->work = w->next;

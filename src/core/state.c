@@ -71,26 +71,41 @@ void las_setfuncs (lua_State *L, int state, const luaL_Reg *l) {
 }
 
 
+/* Gets table 'name' of the table on top, or makes it. [-0, +1, m] */
+static void subtable (lua_State *L, const char *name) {
+  if (lua_getfield(L, -1, name) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, name);
+  }
+}
+
+
+/* A second load finds the types there: objects made before stay what they
+   are. */
 void las_newtype (lua_State *L, int state, enum las_Type t,
                   const char *name, const luaL_Reg *methods,
                   const luaL_Reg *meta) {
   las_State *S = (las_State *)lua_touserdata(L, state);
-  lua_newtable(L);
+  lua_getiuservalue(L, state, LAS_UTYPES);
+  if (lua_rawgeti(L, -1, t) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, t);
+  }
   lua_pushstring(L, name);
   lua_setfield(L, -2, "__name");
   lua_pushstring(L, name);  /* 'getmetatable' shows the name alone */
   lua_setfield(L, -2, "__metatable");
   if (meta != NULL)
     las_setfuncs(L, state, meta);
-  lua_newtable(L);
+  subtable(L, "__index");
   if (methods != NULL)
     las_setfuncs(L, state, methods);
-  lua_setfield(L, -2, "__index");
-  S->mt[t] = lua_topointer(L, -1);
-  lua_getiuservalue(L, state, LAS_UTYPES);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, t);
-  lua_pop(L, 1);  /* table of types */
+  S->mt[t] = lua_topointer(L, -2);
+  lua_pop(L, 3);  /* methods, metatable, table of types */
 }
 
 

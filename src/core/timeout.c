@@ -231,6 +231,8 @@ static int timeout_reschedule (lua_State *L) {
   Timeout *s = checkscope(L);
   int forever = lua_isnil(L, 2);
   lua_Number when = forever ? 0 : las_checkseconds(L, 2);
+  if (s->loop->closed)
+    return luaL_error(L, "the loop is closed");
   if (s->phase != IDLE && s->phase != ARMED)
     return luaL_error(L, "cannot change the deadline of %s scope",
                       s->phase == EXPIRED ? "an expired" : "a closed");
