@@ -73,6 +73,7 @@ enum las_Anchored {
   LAS_UTASK,		/* metatable of tasks, once more */
   LAS_UTASKMAIN,	/* function at the base of every task */
   LAS_UMSGH,		/* its message handler */
+  LAS_USTRANGER,	/* error of a new task that a stranger ran */
   LAS_URAISE,		/* raises the current task's cancel: for hooks */
   LAS_UDOOR,		/* runs a ready handle or job, protected */
   LAS_UAWAIT,		/* the function 'await' */
@@ -260,7 +261,8 @@ struct las_Task {
   las_Future f;		/* first */
   lua_State *co;	/* anchored by LAS_UVALUE until done */
   const las_Wait *wait;	/* how it waits, while LAS_PARKED */
-  void *what;		/* what it waits for: read by 'wait' */
+  void *what;		/* what it waits for: read by 'wait'; the height of
+			   the coroutine's stack, while LAS_NEW */
   unsigned ncancels : 28;	/* cancels asked for and not taken back */
   unsigned outcome : 4;	/* how its body ended, before it is settled */
   uint32_t mark;	/* pass of the cancel that came by last */

@@ -57,8 +57,6 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
 
 static int taskmain (lua_State *L) {
   int n = lua_gettop(L) - BODY;
-  if (las_unlikely(!isstepped(L, (las_Task *)lua_touserdata(L, SELF))))
-    return luaL_error(L, "a task's coroutine was resumed by a stranger");
   return taskmaink(L, lua_pcallk(L, n, LUA_MULTRET, MSGH, 0, taskmaink), 0);
 }
 
@@ -193,11 +191,22 @@ static void sethook (las_Loop *lp, lua_State *co) {
 }
 
 
-/* How many values the first resume takes; none if a stranger has resumed or
-   closed the coroutine, so that it is dead. */
-static int firstargs (lua_State *co) {
-  int n = lua_gettop(co);
-  return (n > 0 && lua_status(co) == LUA_OK) ? n - 1 : 0;
+/* Has nobody touched the coroutine of a new task? */
+static int isuntouched (const las_Task *t) {
+  return lua_status(t->co) == LUA_OK &&
+         (size_t)lua_gettop(t->co) == (size_t)t->what;
+}
+
+
+/* A stranger has resumed or closed the coroutine of a new task. */
+static void failnew (las_Task *t) {
+  lua_State *A = t->f.loop->anchor;
+  las_pushstate(A);
+  lua_getiuservalue(A, -1, LAS_USTRANGER);
+  lua_remove(A, -2);
+  setvalue(t, A);
+  t->outcome = LAS_FAILED;
+  finish(t);
 }
 
 
@@ -211,7 +220,11 @@ static int prepare (las_Task *t, int *narg) {
       neverrun(t);
       return 0;
     }
-    *narg = firstargs(t->co);
+    if (las_unlikely(!isuntouched(t))) {
+      failnew(t);
+      return 0;
+    }
+    *narg = lua_gettop(t->co) - 1;
   }
   else {  /* LAS_FBARE */
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
@@ -319,6 +332,7 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   lua_setiuservalue(L, base, LAS_UVALUE);
   lua_settop(L, base);
   t->co = co;
+  t->what = (void *)(size_t)lua_gettop(co);
   t->id = ++lp->S->ntasks;
   lp->ntasks++;
   return t;
@@ -646,6 +660,8 @@ void las_opentask (lua_State *L, int state) {
   lua_setiuservalue(L, state, LAS_UTASK);
   lua_pop(L, 1);
   las_addmethods(L, state, LAS_TLOOP, loopmethods);
+  lua_pushliteral(L, "a task's coroutine was resumed or closed by a stranger");
+  lua_setiuservalue(L, state, LAS_USTRANGER);
   lua_pushvalue(L, state);
   lua_pushcclosure(L, taskmain, 1);
   lua_setiuservalue(L, state, LAS_UTASKMAIN);
