@@ -1,0 +1,35 @@
+--- Running a Lua program in a process of its own, to see how it ends.
+
+local child = {}
+
+local function read_all(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  os.remove(path)
+  return text
+end
+
+local function write_all(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+--- Runs the program text with the interpreter that runs the specs.
+-- @return what it wrote to standard output and standard error (its file named
+-- "program" in both), and its exit status, or the number of the signal that
+-- killed it with a minus
+function child.run(program)
+  local path, out, err = os.tmpname(), os.tmpname(), os.tmpname()
+  write_all(path, program)
+  local _, how, code = os.execute(("exec %s %s >%s 2>%s </dev/null")
+    :format(os.getenv "LUA" or "lua5.4", path, out, err))
+  os.remove(path)
+  local name = path:gsub("%p", "%%%0")
+  local printed = read_all(out):gsub(name, "program")
+  local complained = read_all(err):gsub(name, "program")
+  return printed, complained, how == "signal" and -code or code
+end
+
+return child
