@@ -52,7 +52,7 @@ local function integer(low, high, what)
 end
 
 check.port = integer(0, 65535, "port out of range (0 to 65535)")
-check.bytes = integer(1, math.maxinteger, "number of bytes out of range")
+check.bytes = integer(1, 0x7fffffff, "number of bytes out of range")
 check.count = integer(1, 0x7fffffff, "count out of range")
 
 function check.seconds(v)

@@ -60,7 +60,7 @@ typedef struct las_Task las_Task;
 enum las_Type {
   LAS_TLOOP, LAS_TFUTURE, LAS_TTASK, LAS_THANDLE, LAS_TTIMERHANDLE,
   LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER,
-  LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TCLIENT, LAS_TLOOKUP,
+  LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TLOOKUP,
   LAS_NTYPES
 };
 
@@ -165,7 +165,8 @@ struct las_Item {
 
 typedef struct las_Watch {
   las_Item item;	/* first */
-  void (*told) (struct las_Watch *w);	/* its event came; C only */
+  void (*told) (struct las_Watch *w, las_Future *f);	/* its event came, of
+				the future 'f' if of one; C only */
 } las_Watch;
 
 typedef struct las_Job {
@@ -396,8 +397,9 @@ LAS_API void las_giveway (lua_State *L, las_Task *t);
 
 LAS_API void las_queue (las_Loop *lp, las_Item *it);	/* makes ready */
 
-/* The deadline or the event of an item has come. */
-LAS_API void las_tell (las_Loop *lp, las_Item *it);
+/* The deadline or the event of an item has come; 'f' is the future whose
+   event it is, or NULL. */
+LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
 
 /* }================================================================== */
 
@@ -468,6 +470,11 @@ struct las_Loop {
   uv_async_t async;	/* wakes the loop from threads and signals */
   struct las_Mailbox *mailbox;	/* results of other threads */
   char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
+  struct {		/* bytes just read into it, and not yet taken */
+    const void *owner;	/* whose they are, or NULL */
+    const char *p;
+    size_t n;
+  } fresh;
   las_List freed;	/* watches to be told when a descriptor was closed */
   struct las_Resource *resources;	/* what 'close' must close first */
   uint64_t turns, nread, nwritten;	/* for stats */
@@ -478,10 +485,14 @@ struct las_Loop {
 /* Something outside the core that lives on a loop: streams, listeners. */
 typedef struct las_Resource {
   struct las_Resource *next, *prev;
-  void (*drop) (struct las_Resource *r);	/* the loop closes: let go of uv
-				and of the loop. C only */
-  const char *kind;	/* what 'stats' counts it as */
+  const struct las_ResourceKind *kind;
 } las_Resource;
+
+typedef struct las_ResourceKind {
+  const char *name;	/* what 'stats' counts it as; NULL: not at all */
+  void (*drop) (las_Resource *r);	/* the loop closes: let go of uv and of
+				the loop. C only */
+} las_ResourceKind;
 
 LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
 LAS_API void las_disown (las_Loop *lp, las_Resource *r);

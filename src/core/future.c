@@ -92,7 +92,7 @@ void las_settle (las_Future *f, enum las_Outcome how) {
   while (f->waiters != NULL) {
     las_Item *it = f->waiters;
     las_unlink(&f->waiters, it);
-    las_tell(f->loop, it);
+    las_tell(f->loop, it, f);
   }
 }
 

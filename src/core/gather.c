@@ -63,9 +63,10 @@ static int isover (const Gather *g) {
 }
 
 
-static void onchild (las_Watch *w) {
+static void onchild (las_Watch *w, las_Future *f) {
   Child *c = (Child *)w;
   Gather *g = c->gather;
+  (void)f;
   c->linked = 0;
   g->left--;
   note(g, (int)(c - g->child));

@@ -30,11 +30,11 @@ void las_queue (las_Loop *lp, las_Item *it) {
 }
 
 
-void las_tell (las_Loop *lp, las_Item *it) {
+void las_tell (las_Loop *lp, las_Item *it, las_Future *f) {
   switch (it->type) {
     case LAS_TASK: las_wake((las_Task *)it); break;
     case LAS_HANDLE: las_tellhandle(lp, it); break;
-    case LAS_WATCH: ((las_Watch *)it)->told((las_Watch *)it); break;
+    case LAS_WATCH: ((las_Watch *)it)->told((las_Watch *)it, f); break;
     default: las_queue(lp, it);
   }
 }
@@ -64,7 +64,7 @@ static void firedue (las_Loop *lp) {
   while (lp->heap.n > 0 && lp->heap.v[0].when <= now) {
     las_Item *it = las_heaptop(&lp->heap);
     las_heapremove(&lp->heap, it);
-    las_tell(lp, it);
+    las_tell(lp, it, NULL);
   }
 }
 
@@ -245,7 +245,8 @@ typedef struct Ender {
 } Ender;
 
 
-static void onmaindone (las_Watch *w) {
+static void onmaindone (las_Watch *w, las_Future *f) {
+  (void)f;
   ((Ender *)w)->loop->stop = 1;
 }
 
@@ -468,7 +469,7 @@ static void closeuv (las_Loop *lp) {
   while (lp->resources != NULL) {
     las_Resource *r = lp->resources;
     las_disown(lp, r);
-    r->drop(r);
+    r->kind->drop(r);
   }
   las_closemailbox(lp);
   uv_close((uv_handle_t *)&lp->async, NULL);
@@ -774,8 +775,10 @@ static int loop_stats (lua_State *L) {
   setcount(L, "bytes_out", (lua_Integer)lp->nwritten);
   setcount(L, "anchors", (lua_Integer)(lp->nslots - lp->nfree));
   lua_newtable(L);
-  for (r = lp->resources; r != NULL; r = r->next)
-    count(L, r->kind);
+  for (r = lp->resources; r != NULL; r = r->next) {
+    if (r->kind->name != NULL)
+      count(L, r->kind->name);
+  }
   lua_setfield(L, -2, "handles");
   return 1;
 }

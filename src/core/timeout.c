@@ -26,8 +26,9 @@ enum {IDLE, ARMED, EXPIRED, CLOSED, LATE};  /* LATE: closed after expiry */
 enum {LOOP = 1, TASK, NUSER = TASK};
 
 
-static void onexpired (las_Watch *w) {
+static void onexpired (las_Watch *w, las_Future *f) {
   Timeout *s = (Timeout *)w;
+  (void)f;
   s->phase = EXPIRED;
   las_cancel(&s->task->f);
 }

@@ -149,7 +149,8 @@ static int core_connect (lua_State *L) {
   lua_settop(L, OPTIONS);
   las_checkcancel(L, t);
   s = las_pushstream(L, t->f.loop,
-                     (size_t)intoption(L, "limit", LAS_LIMIT));
+                     (uint32_t)intoption(L, "limit", LAS_LIMIT),
+                     lua_isnil(L, PORT));
   if (lua_isnil(L, PORT) &&
       lua_rawlen(L, HOST) >= sizeof(((struct sockaddr_un *)0)->sun_path))
     return las_oserror(L, UV_ENAMETOOLONG, "connect", lua_tostring(L, HOST));

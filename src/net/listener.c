@@ -40,12 +40,11 @@ typedef struct las_Listener {
   las_Resource res;
   las_Loop *loop;	/* NULL once the loop has closed */
   Socket *sockets;
-  las_Client *clients;	/* whose stream is open or whose task runs */
   las_List waiters;	/* tasks in wait_closed */
   las_Task *forever;	/* the task in serve_forever */
   size_t nopen;		/* open connections */
   size_t max;		/* as many at most; 0: any number */
-  size_t limit;		/* of the readers, bytes */
+  uint32_t limit;	/* of the readers, bytes */
   uint64_t logged;	/* when running out was last reported */
   int backlog;
   int refs;		/* userdata, open polls, clients */
@@ -118,15 +117,17 @@ static void recover (las_Listener *s) {
 }
 
 
-static void onretry (las_Watch *w) {
+static void onretry (las_Watch *w, las_Future *f) {
+  (void)f;
   w->item.phase = 0;
   recover(las_owner(w, las_Listener, retry));
 }
 
 
 /* recover unlinks: stand in the list again while this is told */
-static void onfreed (las_Watch *w) {
+static void onfreed (las_Watch *w, las_Future *f) {
   las_Listener *s = las_owner(w, las_Listener, freed);
+  (void)f;
   las_append(&s->loop->freed, &w->item);
   recover(s);
 }
@@ -163,48 +164,29 @@ static void wakewaiters (las_Listener *s) {
 }
 
 
-static void dropclient (las_Client *c) {
-  las_Listener *s = c->server;
-  if (c->stream != NULL || c->task != NULL)
-    return;
-  if (c->next != NULL)
-    c->next->prev = c->prev;
-  if (c->prev != NULL)
-    c->prev->next = c->next;
-  else
-    s->clients = c->next;
-  free(c);
-  unref(s);
-}
-
-
-void las_clientclosed (las_Client *c) {
-  las_Listener *s = c->server;
-  c->stream = NULL;
+void las_disconnected (las_Stream *st) {
+  las_Listener *s = st->server;
+  st->server = NULL;
   s->nopen--;
   if (s->loop != NULL) {
     if (s->serving && s->nopen + 1 == s->max)
       update(s);
     wakewaiters(s);
   }
-  dropclient(c);
+  unref(s);
 }
 
 
 /* The handler is over: what it wrote goes out, unless it failed. */
-static void onhandled (las_Watch *w) {
-  las_Client *c = (las_Client *)w;
-  las_Task *t = c->task;
-  c->task = NULL;
-  if (t->f.item.state == LAS_FAILED)
-    las_reportnow(t->f.loop, t, "the handler of a connection failed");
-  if (c->stream != NULL) {
-    if (t->f.item.state == LAS_FINISHED)
-      las_closestream(c->stream);
-    else
-      las_abortstream(c->stream);
-  }
-  dropclient(c);
+static void onhandled (las_Watch *w, las_Future *f) {
+  las_Stream *st = las_owner(w, las_Stream, done);
+  if (f->item.state == LAS_FAILED)
+    las_reportnow(f->loop, (las_Task *)f, "the handler of a connection failed");
+  if (f->item.state == LAS_FINISHED)
+    las_closestream(st);
+  else
+    las_abortstream(st);
+  las_handled(f->loop, st);
 }
 
 
@@ -226,22 +208,14 @@ static int acceptfd (int fd) {
 
 
 /* Ties stream and task to the server. C only. */
-static void join (las_Listener *s, las_Client *c, las_Stream *st,
-                  las_Task *t) {
-  c->server = s;
-  c->stream = st;
-  c->task = t;
-  c->done.item.type = LAS_WATCH;
-  c->done.told = onhandled;
-  c->next = s->clients;
-  c->prev = NULL;
-  if (c->next != NULL)
-    c->next->prev = c;
-  s->clients = c;
+static void join (las_Listener *s, las_Stream *st, las_Task *t) {
+  st->server = s;
   s->refs++;
   s->nopen++;
-  st->client = c;
-  las_append(&t->f.waiters, &c->done.item);
+  st->refs++;
+  st->done.item.type = LAS_WATCH;
+  st->done.told = onhandled;
+  las_append(&t->f.waiters, &st->done.item);
 }
 
 
@@ -251,41 +225,24 @@ static int connection (lua_State *L) {
   Socket *k = (Socket *)lua_touserdata(L, 2);
   int *fd = (int *)lua_touserdata(L, 3);
   las_Listener *s = k->server;
-  las_Client **c;
   las_Stream *st;
   las_Task *t;
-  int err;
-  c = (las_Client **)lua_newuserdatauv(L, sizeof(*c), 0);
-  *c = NULL;
-  las_settype(L, LAS_TCLIENT);
-  *c = (las_Client *)calloc(1, sizeof(**c));
-  if (*c == NULL)
-    return luaL_error(L, "not enough memory");
   lua_pushvalue(L, 1);
-  st = las_pushstream(L, s->loop, s->limit);
+  st = las_pushstream(L, s->loop, s->limit, k->isunix);
   t = las_newtask(L, s->loop, 2);
-  err = las_openstream(st, *fd, k->isunix);
-  if (err == 0) {
+  if (las_openstream(st, *fd, k->isunix) != 0)
+    las_cancel(&t->f);  /* it never runs */
+  else {
     *fd = -1;
     if (!k->isunix) {
       uv_tcp_nodelay(&st->uv.tcp, 1);
       if (s->keepalive)
         uv_tcp_keepalive(&st->uv.tcp, 1, 60);
     }
-    join(s, *c, st, t);
-    *c = NULL;
+    join(s, st, t);
     las_startreading(st);
   }
-  else
-    las_cancel(&t->f);  /* it never runs */
   las_start(t, 0);
-  return 0;
-}
-
-
-/* Gives back a client that was not joined. */
-static int client_gc (lua_State *L) {
-  free(*(las_Client **)lua_touserdata(L, 1));
   return 0;
 }
 
@@ -311,7 +268,8 @@ static void logfailure (lua_State *L, las_Listener *s, int err) {
 }
 
 
-/* Accepts a batch from one socket. Stack: 1 job, 2 server, 3 handler. */
+/* Accepts a batch from one socket. Stack: 1 job, 2 server, 3 handler,
+   4 the function 'connection'. */
 static void acceptbatch (lua_State *L, las_Listener *s, Socket *k) {
   int i;
   for (i = 0; i < BATCH && !isfull(s) && !s->closed; i++) {
@@ -325,8 +283,7 @@ static void acceptbatch (lua_State *L, las_Listener *s, Socket *k) {
       }
       return;
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushcclosure(L, connection, 1);
+    lua_pushvalue(L, 4);
     lua_pushvalue(L, 3);
     lua_pushlightuserdata(L, k);
     lua_pushlightuserdata(L, &fd);
@@ -357,6 +314,8 @@ static int runaccept (lua_State *L) {
   if (!s->serving)
     return 0;
   lua_getiuservalue(L, 2, HANDLER);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushcclosure(L, connection, 1);
   for (k = s->sockets; k != NULL; k = k->next) {
     if (k->ready && !s->starved)
       acceptbatch(L, s, k);
@@ -513,16 +472,16 @@ static void closeserver (las_Listener *s) {
 /* The loop closes. Streams are dropped as resources of their own. */
 static void dropserver (las_Resource *res) {
   las_Listener *s = las_owner(res, las_Listener, res);
-  las_Client *c;
   s->closed = 1;
   s->serving = s->starved = 0;
   s->waiters = NULL;
   s->forever = NULL;
-  for (c = s->clients; c != NULL; c = c->next)
-    c->task = NULL;  /* it will never be done */
   closesockets(s);
   s->loop = NULL;
 }
+
+
+static const las_ResourceKind serverkind = {"server", dropserver};
 
 
 static las_Listener *checkserver (lua_State *L) {
@@ -570,7 +529,7 @@ static int core_new_server (lua_State *L) {
   s->retry.item.type = s->freed.item.type = LAS_WATCH;
   s->retry.told = onretry;
   s->freed.told = onfreed;
-  s->limit = (size_t)lua_tointeger(L, 2);
+  s->limit = (uint32_t)lua_tointeger(L, 2);
   s->backlog = (int)lua_tointeger(L, 3);
   s->max = (size_t)lua_tointeger(L, 4);
   s->keepalive = (uint8_t)lua_toboolean(L, 5);
@@ -578,8 +537,7 @@ static int core_new_server (lua_State *L) {
   s->job.item.slot = las_anchor(L, lp, -1);
   s->loop = lp;
   s->closed = 0;
-  s->res.drop = dropserver;
-  s->res.kind = "server";
+  s->res.kind = &serverkind;
   las_adopt(lp, &s->res);
   return 1;
 }
@@ -788,24 +746,26 @@ static int server_sockets (lua_State *L) {
 }
 
 
-/* A closing stream leaves the list only later, from its callback. */
-static int server_close_clients (lua_State *L) {
-  las_Client *c;
-  for (c = checkserver(L)->clients; c != NULL; c = c->next) {
-    if (c->stream != NULL)
-      las_closestream(c->stream);
+/* Ends all connections by 'end', which only marks them: they leave the
+   loop's list later, when their handles are closed. */
+static int endclients (lua_State *L, void (*end) (las_Stream *st)) {
+  las_Listener *s = checkserver(L);
+  las_Resource *r = (s->loop != NULL) ? s->loop->resources : NULL;
+  for (; r != NULL; r = r->next) {
+    if (las_isstream(r) && las_owner(r, las_Stream, res)->server == s)
+      end(las_owner(r, las_Stream, res));
   }
   return 0;
 }
 
 
+static int server_close_clients (lua_State *L) {
+  return endclients(L, las_closestream);
+}
+
+
 static int server_abort_clients (lua_State *L) {
-  las_Client *c;
-  for (c = checkserver(L)->clients; c != NULL; c = c->next) {
-    if (c->stream != NULL)
-      las_abortstream(c->stream);
-  }
-  return 0;
+  return endclients(L, las_abortstream);
 }
 
 
@@ -855,11 +815,6 @@ void las_openlistener (lua_State *L, int state) {
     {"__tostring", server_tostring},
     {NULL, NULL}
   };
-  static const luaL_Reg clientmeta[] = {
-    {"__gc", client_gc},
-    {NULL, NULL}
-  };
   las_newtype(L, state, LAS_TSERVER, "asyncio.Server", methods, meta);
-  las_newtype(L, state, LAS_TCLIENT, "asyncio.Client", NULL, clientmeta);
   las_setfuncs(L, state, funcs);
 }

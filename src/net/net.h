@@ -37,17 +37,18 @@ LAS_API void las_buffree (las_Buffer *b);
 
 #define LAS_LIMIT	(64 * 1024)	/* default limit, bytes */
 
+typedef struct las_Stream las_Stream;
+
 typedef struct las_Reader {
-  las_Buffer in;
-  const char *fresh;	/* just read, in the loop's buffer: only while the */
-  size_t nfresh;	/* task that waited is stepped */
+  las_Buffer in;	/* what is just read may still be the loop's 'fresh' */
   las_Task *waiter;	/* the one task that reads, or NULL */
-  size_t limit;		/* longest line; twice of it stops the reading */
   size_t scanned;	/* bytes where the waiter's separator is not */
-  struct las_Stream *stream;	/* NULL for a bare reader */
+  uint32_t limit;	/* longest line; twice of it stops the reading */
   int err;		/* libuv's, once reading failed */
+  uint32_t exception;	/* of set_exception: slot of the anchored error */
   uint8_t eof;
-  uint8_t excepted;	/* set_exception was called: user value 1 */
+  uint8_t bare;		/* not part of a stream */
+  uint8_t excepted;	/* set_exception was called */
 } las_Reader;
 
 /* Bytes, an end or an error came: the waiter is stepped now ('now': called
@@ -57,7 +58,7 @@ LAS_API void las_feed (las_Loop *lp, las_Reader *r, const char *s, size_t n);
 LAS_API void las_wakereader (las_Reader *r);
 /* Pushes a reader that has no stream yet; then gives it one. [-0, +1, m] */
 LAS_API void *las_newreader (lua_State *L);
-LAS_API void las_joinreader (void *box, struct las_Stream *s);
+LAS_API void las_joinreader (void *box, las_Stream *s);
 LAS_API void las_openreader (lua_State *L, int state);
 
 /* }================================================================== */
@@ -71,37 +72,42 @@ LAS_API void las_openreader (lua_State *L, int state);
 
 #define LAS_HIGH	(64 * 1024)	/* default high-water mark, bytes */
 
-typedef struct las_Stream {
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } uv;
+/* One malloc each, and there may be a hundred thousand: fields are as small
+   as they can be, and the handle is last and only as large as its type. */
+struct las_Stream {
+  las_Loop *loop;	/* NULL once it or its loop is closed */
   las_Resource res;	/* the loop's list of what is open */
-  las_Loop *loop;	/* NULL once the loop has closed */
   las_Reader r;
-  size_t unsent;	/* accepted and not yet the kernel's, bytes */
-  size_t high, low;	/* water marks of 'unsent' */
-  las_List drains;	/* tasks that wait until it is low */
+  las_List drains;	/* tasks that wait until 'unsent' is low */
   las_List closers;	/* tasks that wait until it is closed */
   las_Task *connecting;	/* the task that waits for the connection */
-  struct las_Client *client;	/* its place in a server, or NULL */
+  size_t unsent;	/* accepted and not yet the kernel's, bytes */
+  uint32_t high, low;	/* water marks of 'unsent' */
+  las_Watch done;	/* of a server's: tells the end of the handler; its
+			function is NULL when none runs */
+  struct las_Listener *server;	/* whose connection it is, or NULL */
   int werr;		/* libuv's, once writing failed */
-  uint8_t refs;		/* reader, writer, open handle */
+  uint8_t refs;		/* reader, writer, open handle, handler's task */
   uint8_t closing;	/* close was called */
   uint8_t closed;	/* the handle is closed */
   uint8_t reading;	/* does libuv read? */
   uint8_t eofsent;	/* write_eof was called */
   uint8_t connected;
   uint8_t aborted;	/* by us: that the rest is lost is no error */
-} las_Stream;
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } uv;			/* last */
+};
 
 /* Pushes a reader and a writer of a new stream, which is not open yet.
    [-0, +2, m] */
 LAS_API las_Stream *las_pushstream (lua_State *L, las_Loop *lp,
-                                    size_t limit);
+                                    uint32_t limit, int isunix);
 LAS_API void las_unref (las_Stream *s);
+LAS_API int las_isstream (const las_Resource *r);
 /* Takes a socket: C only; on error the caller keeps it. */
 LAS_API int las_openstream (las_Stream *s, int fd, int isunix);
 /* Only the handle, for a connection to come. */
@@ -122,17 +128,10 @@ LAS_API void las_joinwriter (void *box, las_Stream *s);
 LAS_API void las_openwriter (lua_State *L, int state);
 LAS_API void las_openconnect (lua_State *L, int state);
 
-/* What a server keeps of a connection. */
-typedef struct las_Client {
-  las_Watch done;	/* first; tells the end of the handler's task */
-  struct las_Client *next, *prev;
-  struct las_Listener *server;
-  las_Stream *stream;	/* NULL once closed */
-  las_Task *task;	/* NULL once done */
-} las_Client;
-
-/* The stream of a client is closed. */
-LAS_API void las_clientclosed (las_Client *c);
+/* The stream of a server's connection is closed. */
+LAS_API void las_disconnected (las_Stream *s);
+/* The handler of a server's connection is over. */
+LAS_API void las_handled (las_Loop *lp, las_Stream *s);
 LAS_API void las_openlistener (lua_State *L, int state);
 
 /* }================================================================== */

@@ -16,8 +16,10 @@ typedef struct Box {
   las_Reader own;	/* of a bare reader only */
 } Box;
 
-/* user value: what set_exception gave */
+/* user value of a bare reader: what set_exception gave */
 #define EXCEPTION	1
+
+#define streamof(r)	las_owner(r, las_Stream, r)
 
 
 static las_Reader *checkreader (lua_State *L) {
@@ -31,17 +33,33 @@ static las_Reader *checkreader (lua_State *L) {
 ** ===================================================================
 */
 
+/* The loop whose buffer holds bytes just read for this reader, or NULL. */
+static las_Loop *freshof (lua_State *L, const las_Reader *r) {
+  las_Loop *lp = las_state(L)->loop;
+  return (lp != NULL && lp->fresh.owner == r) ? lp : NULL;
+}
+
+
+/* Moves what is fresh into the buffer, as far as there is memory. */
+static int keepfresh (las_Loop *lp, las_Reader *r) {
+  if (las_bufappend(&r->in, lp->fresh.p, lp->fresh.n) != 0)
+    return UV_ENOMEM;
+  lp->fresh.owner = NULL;
+  return 0;
+}
+
+
 /* All bytes at hand, in one piece. What is fresh joins the buffer if that
    holds some already. Raises without memory, and nothing is lost. */
 static const char *view (lua_State *L, las_Reader *r, size_t *n) {
-  if (r->nfresh > 0) {
+  las_Loop *lp = freshof(L, r);
+  if (lp != NULL) {
     if (r->in.n == 0) {
-      *n = r->nfresh;
-      return r->fresh;
+      *n = lp->fresh.n;
+      return lp->fresh.p;
     }
-    if (las_bufappend(&r->in, r->fresh, r->nfresh) != 0)
+    if (keepfresh(lp, r) != 0)
       luaL_error(L, "not enough memory");
-    r->nfresh = 0;
   }
   *n = r->in.n;
   return las_bufdata(&r->in);
@@ -49,18 +67,18 @@ static const char *view (lua_State *L, las_Reader *r, size_t *n) {
 
 
 /* Drops what was taken off the view; the rest is safe before Lua runs. */
-static void take (las_Reader *r, size_t n) {
-  if (r->nfresh > 0) {
-    r->fresh += n;
-    r->nfresh -= n;
-    if (las_bufappend(&r->in, r->fresh, r->nfresh) == 0)
-      r->nfresh = 0;  /* else las_feed tries once more */
+static void take (lua_State *L, las_Reader *r, size_t n) {
+  las_Loop *lp = freshof(L, r);
+  if (lp != NULL) {
+    lp->fresh.p += n;
+    lp->fresh.n -= n;
+    keepfresh(lp, r);  /* if it fails, las_feed tries once more */
   }
   else
     las_bufdrop(&r->in, n);
   r->scanned = 0;
-  if (r->stream != NULL && r->in.n <= r->limit && !r->stream->reading)
-    las_startreading(r->stream);
+  if (!r->bare && r->in.n <= r->limit && !streamof(r)->reading)
+    las_startreading(streamof(r));
 }
 
 
@@ -68,7 +86,7 @@ static void take (las_Reader *r, size_t n) {
 static int give (lua_State *L, las_Reader *r, const char *s, size_t n,
                  size_t drop) {
   lua_pushlstring(L, s, n);
-  take(r, drop);
+  take(L, r, drop);
   return 1;
 }
 
@@ -80,14 +98,16 @@ void las_wakereader (las_Reader *r) {
 
 
 void las_feed (las_Loop *lp, las_Reader *r, const char *s, size_t n) {
-  r->fresh = s;
-  r->nfresh = n;
+  if (n > 0) {
+    lp->fresh.owner = r;
+    lp->fresh.p = s;
+    lp->fresh.n = n;
+  }
   if (r->waiter != NULL && r->waiter->f.item.phase == LAS_PARKED)
     las_stepnow(lp, r->waiter);
-  if (r->nfresh > 0) {
-    if (las_bufappend(&r->in, r->fresh, r->nfresh) != 0)
-      r->err = UV_ENOMEM;
-    r->nfresh = 0;
+  if (lp->fresh.owner == r && keepfresh(lp, r) != 0) {
+    lp->fresh.owner = NULL;
+    r->err = UV_ENOMEM;
   }
 }
 
@@ -106,10 +126,21 @@ enum {SELF = 1, ARG, OPTIONS};
 typedef int (*Attempt) (lua_State *L, las_Reader *r);
 
 
+/* Pushes what set_exception gave; the reader lies at SELF. [-0, +1, -] */
+static void pushexception (lua_State *L, const las_Reader *r) {
+  if (r->bare)
+    lua_getiuservalue(L, SELF, EXCEPTION);
+  else if (streamof(r)->loop != NULL)
+    las_pushanchored(L, streamof(r)->loop, r->exception);
+  else
+    lua_pushnil(L);
+}
+
+
 /* Raises what reading failed of, or returns whether the end has come. */
 static int atend (lua_State *L, las_Reader *r) {
   if (r->excepted) {
-    lua_getiuservalue(L, SELF, EXCEPTION);
+    pushexception(L, r);
     lua_error(L);
   }
   if (r->err != 0)
@@ -144,11 +175,9 @@ static int trypeek (lua_State *L, las_Reader *r) {
 
 /* Joins what is fresh to the buffer: more is needed. */
 static int more (lua_State *L, las_Reader *r) {
-  if (r->nfresh > 0) {
-    if (las_bufappend(&r->in, r->fresh, r->nfresh) != 0)
-      return luaL_error(L, "not enough memory");
-    r->nfresh = 0;
-  }
+  las_Loop *lp = freshof(L, r);
+  if (lp != NULL && keepfresh(lp, r) != 0)
+    return luaL_error(L, "not enough memory");
   return -1;
 }
 
@@ -377,8 +406,8 @@ static int readk (lua_State *L, int status, lua_KContext op) {
   if (n >= 0)
     return n;
   las_checkcancel(L, t);
-  if (r->stream != NULL && !r->stream->reading)
-    las_startreading(r->stream);  /* it needs more than the buffer holds */
+  if (!r->bare && !streamof(r)->reading)
+    las_startreading(streamof(r));  /* it needs more than the buffer holds */
   r->waiter = t;
   las_park(t, &readwait, r);
   return lua_yieldk(L, 0, op, readk);
@@ -391,8 +420,8 @@ static las_Reader *checkread (lua_State *L, const char *fname,
   *t = las_checktask(L, fname);
   if (r->waiter != NULL)
     luaL_error(L, "another task is reading this stream already");
-  if (r->stream != NULL && r->stream->loop != NULL &&
-      r->stream->loop != (*t)->f.loop)
+  if (!r->bare && streamof(r)->loop != NULL &&
+      streamof(r)->loop != (*t)->f.loop)
     luaL_error(L, "cannot read a stream of another loop");
   return r;
 }
@@ -559,7 +588,7 @@ static int reader_lines (lua_State *L) {
 
 static int reader_at_eof (lua_State *L) {
   las_Reader *r = checkreader(L);
-  lua_pushboolean(L, r->eof && r->in.n == 0 && r->nfresh == 0);
+  lua_pushboolean(L, r->eof && r->in.n == 0 && freshof(L, r) == NULL);
   return 1;
 }
 
@@ -592,7 +621,7 @@ static int reader_exception (lua_State *L) {
   las_Reader *r = checkreader(L);
   lua_settop(L, 1);
   if (r->excepted)
-    lua_getiuservalue(L, 1, EXCEPTION);
+    pushexception(L, r);
   else if (r->err != 0)
     las_pushoserror(L, r->err, "read", NULL);
   else
@@ -606,7 +635,14 @@ static int reader_set_exception (lua_State *L) {
   las_Reader *r = checkreader(L);
   luaL_checkany(L, 2);
   lua_settop(L, 2);
-  lua_setiuservalue(L, 1, EXCEPTION);
+  if (r->bare)
+    lua_setiuservalue(L, 1, EXCEPTION);
+  else if (streamof(r)->loop == NULL)
+    return 0;  /* nobody can read any more */
+  else if (r->excepted)
+    las_fill(L, streamof(r)->loop, r->exception, 2);
+  else
+    r->exception = las_anchor(L, streamof(r)->loop, 2);
   r->excepted = 1;
   las_wakereader(r);
   return 0;
@@ -616,7 +652,7 @@ static int reader_set_exception (lua_State *L) {
 static int reader_tostring (lua_State *L) {
   las_Reader *r = checkreader(L);
   lua_pushfstring(L, "StreamReader<buffered=%I%s%s>",
-                  (LUAI_UACINT)(r->in.n + r->nfresh), r->eof ? ", eof" : "",
+                  (LUAI_UACINT)r->in.n, r->eof ? ", eof" : "",
                   r->waiter ? ", waiting" : "");
   return 1;
 }
@@ -628,10 +664,10 @@ static int reader_gc (lua_State *L) {
   box->r = NULL;
   if (r == NULL)
     return 0;
-  if (r->stream != NULL)
-    las_unref(r->stream);
-  else
+  if (r->bare)
     las_buffree(&r->in);
+  else
+    las_unref(streamof(r));
   return 0;
 }
 
@@ -639,7 +675,7 @@ static int reader_gc (lua_State *L) {
 
 
 void *las_newreader (lua_State *L) {
-  Box *box = (Box *)lua_newuserdatauv(L, offsetof(Box, own), 1);
+  Box *box = (Box *)lua_newuserdatauv(L, offsetof(Box, own), 0);
   box->r = NULL;
   las_settype(L, LAS_TREADER);
   return box;
@@ -662,13 +698,14 @@ static int asyncio_StreamReader (lua_State *L) {
     las_checkoptions(L, 1, names);
     if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
       limit = lua_tointeger(L, -1);
-      luaL_argcheck(L, lua_isinteger(L, -1) && limit > 0, 1,
+      luaL_argcheck(L, lua_isinteger(L, -1) && limit > 0 && limit <= INT_MAX, 1,
                     "option 'limit' must be a number of bytes");
     }
   }
   box = (Box *)lua_newuserdatauv(L, sizeof(Box), 1);
   memset(box, 0, sizeof(*box));
-  box->own.limit = (size_t)limit;
+  box->own.limit = (uint32_t)limit;
+  box->own.bare = 1;
   box->r = &box->own;
   las_settype(L, LAS_TREADER);
   return 1;

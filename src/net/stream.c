@@ -10,16 +10,18 @@
 #include "net/net.h"
 
 
-las_Stream *las_pushstream (lua_State *L, las_Loop *lp, size_t limit) {
+las_Stream *las_pushstream (lua_State *L, las_Loop *lp, uint32_t limit,
+                            int isunix) {
   void *reader = las_newreader(L), *writer = las_newwriter(L);
-  las_Stream *s = (las_Stream *)calloc(1, sizeof(*s));
+  las_Stream *s = (las_Stream *)calloc(1, offsetof(las_Stream, uv) +
+                                          (isunix ? sizeof(uv_pipe_t)
+                                                  : sizeof(uv_tcp_t)));
   if (s == NULL)
     luaL_error(L, "not enough memory");
   las_joinreader(reader, s);
   las_joinwriter(writer, s);
   s->loop = lp;
   s->r.limit = limit;
-  s->r.stream = s;
   s->high = LAS_HIGH;
   s->low = LAS_HIGH / 4;
   s->closed = 1;  /* until it is opened */
@@ -56,26 +58,48 @@ static void wakeall (las_List *l) {
 ** ===================================================================
 */
 
+static void dropclosed (las_Resource *res) {
+  las_Stream *s = las_owner(res, las_Stream, res);
+  s->done.told = NULL;
+  las_unref(s);
+}
+
+/* closed, but its handler runs on */
+static const las_ResourceKind handlingkind = {NULL, dropclosed};
+
+
 static void onclosed (uv_handle_t *h) {
   las_Stream *s = (las_Stream *)h->data;
   las_Loop *lp = s->loop;
   s->closed = 1;
+  s->loop = NULL;
   if (lp != NULL) {
-    las_disown(lp, &s->res);
+    if (s->done.told == NULL)
+      las_disown(lp, &s->res);
+    else
+      s->res.kind = &handlingkind;
     wakeall(&s->closers);
+    if (s->r.excepted)
+      las_release(lp, s->r.exception);
+    s->r.excepted = 0;
     while (lp->freed != NULL) {
       las_Item *it = lp->freed;
       las_unlink(&lp->freed, it);
-      las_tell(lp, it);
+      las_tell(lp, it, NULL);
     }
   }
-  if (s->client != NULL) {
-    las_Client *c = s->client;
-    s->client = NULL;
-    las_clientclosed(c);
-  }
+  if (s->server != NULL)
+    las_disconnected(s);
   if (--s->refs == 0)
     freestream(s);
+}
+
+
+void las_handled (las_Loop *lp, las_Stream *s) {
+  s->done.told = NULL;
+  if (s->closed)
+    las_disown(lp, &s->res);
+  las_unref(s);
 }
 
 
@@ -86,15 +110,27 @@ static void drop (las_Resource *res) {
   s->closing = s->r.eof = 1;
   s->drains = s->closers = NULL;
   s->r.waiter = s->connecting = NULL;
+  if (s->done.told != NULL) {  /* it will never be told */
+    s->done.told = NULL;
+    s->refs--;
+  }
   if (!uv_is_closing(&s->uv.handle))
     uv_close(&s->uv.handle, onclosed);
 }
 
 
+static const las_ResourceKind tcpkind = {"tcp", drop};
+static const las_ResourceKind unixkind = {"unix", drop};
+
+
+int las_isstream (const las_Resource *r) {
+  return r->kind == &tcpkind || r->kind == &unixkind;
+}
+
+
 /* The handle is there: it belongs to the loop from now on. */
-static void adopt (las_Stream *s, const char *kind) {
+static void adopt (las_Stream *s, const las_ResourceKind *kind) {
   s->uv.handle.data = s;
-  s->res.drop = drop;
   s->res.kind = kind;
   s->closed = 0;
   s->refs++;
@@ -106,7 +142,7 @@ int las_initstream (las_Stream *s, int isunix) {
   int err = isunix ? uv_pipe_init(&s->loop->uv, &s->uv.pipe, 0)
                    : uv_tcp_init(&s->loop->uv, &s->uv.tcp);
   if (err == 0)
-    adopt(s, isunix ? "unix" : "tcp");
+    adopt(s, isunix ? &unixkind : &tcpkind);
   return err;
 }
 
@@ -184,7 +220,7 @@ static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
   if (n > 0) {
     lp->nread += (uint64_t)n;
     las_feed(lp, &s->r, buf->base, (size_t)n);
-    if (s->reading && s->r.waiter == NULL && s->r.in.n > 2 * s->r.limit)
+    if (s->reading && s->r.waiter == NULL && s->r.in.n > 2 * (size_t)s->r.limit)
       las_stopreading(s);
   }
   else if (n < 0) {

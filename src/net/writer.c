@@ -5,6 +5,7 @@
 ** that too many are unsent.
 */
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -333,7 +334,7 @@ static lua_Integer optbytes (lua_State *L, const char *name) {
   lua_Integer n = -1;
   if (lua_getfield(L, 2, name) != LUA_TNIL) {
     n = lua_tointeger(L, -1);
-    if (!lua_isinteger(L, -1) || n < 0)
+    if (!lua_isinteger(L, -1) || n < 0 || n > INT_MAX)
       luaL_argerror(L, 2, lua_pushfstring(L,
                     "option '%s' must be a number of bytes", name));
   }
@@ -357,12 +358,12 @@ static int writer_set_write_buffer_limits (lua_State *L) {
   high = optbytes(L, "high");
   low = optbytes(L, "low");
   if (high < 0)
-    high = (low < 0) ? LAS_HIGH : 4 * low;
+    high = (low < 0) ? LAS_HIGH : (low < INT_MAX / 4) ? 4 * low : INT_MAX;
   if (low < 0)
     low = high / 4;
   luaL_argcheck(L, low <= high, 2, "'low' must not be above 'high'");
-  s->high = (size_t)high;
-  s->low = (size_t)low;
+  s->high = (uint32_t)high;
+  s->low = (uint32_t)low;
   return 0;
 }
 
