@@ -337,7 +337,6 @@ static int runaccept (lua_State *L) {
 static void onpollclosed (uv_handle_t *h) {
   Socket *k = (Socket *)h->data;
   las_Listener *s = k->server;
-  close(k->fd);
   free(k->path);
   free(k);
   unref(s);
@@ -360,6 +359,7 @@ static void closesockets (las_Listener *s) {
     unlinkfile(k);
     uv_poll_stop(&k->poll);
     uv_close((uv_handle_t *)&k->poll, onpollclosed);
+    close(k->fd);  /* at once: the address is free for the next server */
   }
 }
 

@@ -16,8 +16,10 @@ typedef struct Box {
   las_Reader own;	/* of a bare reader only */
 } Box;
 
-/* user value of a bare reader: what set_exception gave */
+/* user values of a bare reader: what set_exception gave; the task that waits,
+   which nothing else need keep alive */
 #define EXCEPTION	1
+#define WAITER		2
 
 #define streamof(r)	las_owner(r, las_Stream, r)
 
@@ -208,12 +210,13 @@ static int incomplete (lua_State *L, las_Reader *r, lua_Integer expected) {
     las_newerror(L, "IncompleteReadError",
                  "no separator in the %I bytes before the end of the stream",
                  (LUAI_UACINT)n);
-  give(L, r, s, n, n);
+  lua_pushlstring(L, s, n);
   lua_setfield(L, -2, "partial");
   if (expected >= 0) {
     lua_pushinteger(L, expected);
     lua_setfield(L, -2, "expected");
   }
+  take(L, r, n);
   return lua_error(L);
 }
 
@@ -249,7 +252,7 @@ static const char *find (const char *s, size_t n, size_t from,
 
 
 /* Where the bytes up to a separator end: the separator that ends first
-   counts. */
+   counts, the shortest of those. */
 typedef struct Match {
   size_t start, end;	/* of the separator; end 0: there is none */
   size_t longest;	/* bytes of the longest separator */
@@ -271,9 +274,10 @@ static void findone (lua_State *L, int i, const char *s, size_t n,
     return;
   p = find(s, n, scanned, sep, nsep);
   if (p != NULL) {
-    size_t end = (size_t)(p - s) + nsep;
-    if (m->end == 0 || end < m->end) {
-      m->start = (size_t)(p - s);
+    size_t start = (size_t)(p - s), end = start + nsep;
+    if (m->end == 0 || end < m->end ||
+        (end == m->end && start > m->start)) {
+      m->start = start;
       m->end = end;
     }
   }
@@ -384,32 +388,58 @@ static const Attempt attempts[] = {
 */
 
 static void leaveread (las_Task *t) {
-  ((las_Reader *)t->what)->waiter = NULL;
+  las_Reader *r = (las_Reader *)t->what;
+  if (r->waiter == t)
+    r->waiter = NULL;
 }
 
 static const las_Wait readwait = {"read", leaveread, NULL, NULL};
 
 
+/* The reader's end of a wait, whatever comes of it. */
+static las_Task *wakeup (lua_State *L, las_Reader *r) {
+  las_Task *t;
+  if (r->bare) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, SELF, WAITER);
+  }
+  t = las_checkwake(L);
+  if (r->waiter == t)
+    r->waiter = NULL;
+  return t;
+}
+
+
+static void park (lua_State *L, las_Reader *r, las_Task *t) {
+  if (r->bare) {
+    las_pushanchored(L, t->f.loop, t->f.item.slot);
+    lua_setiuservalue(L, SELF, WAITER);
+  }
+  else if (!streamof(r)->reading)
+    las_startreading(streamof(r));  /* it needs more than the buffer holds */
+  r->waiter = t;
+  las_park(t, &readwait, r);
+}
+
+
+static void checkfree (lua_State *L, const las_Reader *r) {
+  if (r->waiter != NULL)
+    luaL_error(L, "another task is reading this stream already");
+}
+
+
 /* Tries; waits for more bytes as often as it must. */
 static int readk (lua_State *L, int status, lua_KContext op) {
   las_Reader *r = ((Box *)lua_touserdata(L, SELF))->r;
-  las_Task *t;
+  las_Task *t = (status == LUA_YIELD) ? wakeup(L, r)
+                                      : las_state(L)->loop->current;
   int n;
-  if (status == LUA_YIELD) {
-    t = las_checkwake(L);
-    if (r->waiter == t)
-      r->waiter = NULL;
-  }
-  else
-    t = las_state(L)->loop->current;
+  checkfree(L, r);  /* it may have given way to another reader */
   n = attempts[op](L, r);
   if (n >= 0)
     return n;
   las_checkcancel(L, t);
-  if (!r->bare && !streamof(r)->reading)
-    las_startreading(streamof(r));  /* it needs more than the buffer holds */
-  r->waiter = t;
-  las_park(t, &readwait, r);
+  park(L, r, t);
   return lua_yieldk(L, 0, op, readk);
 }
 
@@ -418,8 +448,7 @@ static las_Reader *checkread (lua_State *L, const char *fname,
                               las_Task **t) {
   las_Reader *r = checkreader(L);
   *t = las_checktask(L, fname);
-  if (r->waiter != NULL)
-    luaL_error(L, "another task is reading this stream already");
+  checkfree(L, r);
   if (!r->bare && streamof(r)->loop != NULL &&
       streamof(r)->loop != (*t)->f.loop)
     luaL_error(L, "cannot read a stream of another loop");
@@ -702,7 +731,7 @@ static int asyncio_StreamReader (lua_State *L) {
                     "option 'limit' must be a number of bytes");
     }
   }
-  box = (Box *)lua_newuserdatauv(L, sizeof(Box), 1);
+  box = (Box *)lua_newuserdatauv(L, sizeof(Box), WAITER);
   memset(box, 0, sizeof(*box));
   box->own.limit = (uint32_t)limit;
   box->own.bare = 1;

@@ -51,11 +51,16 @@ static void raisewerr (lua_State *L, const las_Stream *s) {
 }
 
 
+static int waitdrained (lua_State *L, las_Stream *s, las_Task *t);
+
+
+/* ctx: did it only give way, before it looked? */
 static int draink (lua_State *L, int status, lua_KContext ctx) {
   las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  las_Task *t = las_checkwake(L);
   (void)status;
-  (void)ctx;
-  las_checkwake(L);
+  if (ctx)
+    return waitdrained(L, s, t);
   raisewerr(L, s);
   return 0;
 }
@@ -167,7 +172,7 @@ static int writer_drain (lua_State *L) {
   las_Task *t = las_checktask(L, "drain");
   if (las_spent(t->f.loop)) {
     las_giveway(L, t);
-    return lua_yieldk(L, 0, 0, draink);
+    return lua_yieldk(L, 0, 1, draink);
   }
   return waitdrained(L, s, t);
 }
