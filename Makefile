@@ -106,8 +106,13 @@ build/debug/asyncio/core.so build/asan/asyncio/core.so:
 -include $(C_SOURCES:%.c=build/debug/%.d) $(C_SOURCES:%.c=build/asan/%.d)
 
 LUA_LIB = lua5.4
-build/oom/driver: spec/support/oom.c build/asan/asyncio/core.so Makefile
-	$(COMPILE) -o $@ $< -l$(LUA_LIB) $(LIBS)
+build/oom/driver: spec/support/oom.c build/oom/asyncio/core.so Makefile
+	$(COMPILE) -rdynamic -o $@ $< -l$(LUA_LIB) $(LIBS)
+
+# A copy of the library that asks the driver for memory.
+WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+build/oom/asyncio/core.so: $(C_SOURCES:%.c=build/asan/%.o) Makefile
+	$(COMPILE) $(SHARED) $(WRAP) -Wl,-z,nodelete -o $@ $(filter %.o,$^) $(LIBS)
 
 # Lint. A C file that passed is looked at again when it or a header changes.
 # One compiler sees the assertions, the other does not.

@@ -1,0 +1,298 @@
+--- What oom.c runs while memory fails: for each scenario what it needs first,
+-- and what is then run with every single request failing in turn.
+
+local scenarios = { names = {} }
+
+local asyncio, testing
+
+local function prepare()
+  asyncio = require "asyncio"
+  testing = require "asyncio.testing"
+end
+
+local function scenario(name, run, first)
+  scenarios.names[#scenarios.names + 1] = name
+  scenarios[name] = { prepare = first or prepare, run = run }
+end
+
+-- Runs the body on the virtual clock. What is reported meanwhile is raised in
+-- the end, if nothing else is: an error must be seen by somebody.
+local function play(body)
+  local reported
+  asyncio.run { body, loop_factory = function()
+    local loop = testing.new_event_loop { clock = "virtual" }
+    loop:set_exception_handler(function(_, context)
+      reported = reported or context.exception or context.message
+    end)
+    return loop
+  end }
+  if reported then
+    error(reported, 0)
+  end
+end
+
+local function equal(a, b)
+  if a ~= b then
+    error(("expected %s, got %s"):format(tostring(a), tostring(b)))
+  end
+end
+
+-- The error must be an instance of the class, or tell of the memory.
+local function expect(class, ok, err)
+  if ok then
+    error "an error was expected"
+  elseif not asyncio.isinstance(err, class) then
+    error(err, 0)
+  end
+end
+
+scenario("load", function()
+  require "asyncio"
+  require "asyncio.testing"
+end, function() end)
+
+scenario("tasks", function()
+  play(function()
+    local function body(...)
+      asyncio.sleep(1)
+      return select("#", ...), ...
+    end
+    local first = asyncio.create_task(body, 1, nil, 3)
+    local second = asyncio.create_task { body, "x", name = "second" }
+    local n, a, b, c = asyncio.await(first)
+    equal(n, 3) equal(a, 1) equal(b, nil) equal(c, 3)
+    equal(select(2, asyncio.await(second)), "x")
+    equal(second:get_name(), "second")
+    equal(asyncio.await(asyncio.async(body)()), 0)
+    equal(#asyncio.all_tasks(), 1)
+    asyncio.await(asyncio.create_task { eager_start = true, body })
+    equal(type(tostring(first)), "string")
+  end)
+end)
+
+scenario("many", function()
+  play(function()
+    local tasks, sum = {}, 0
+    for i = 1, 100 do
+      tasks[i] = asyncio.create_task(asyncio.sleep, i % 7, i)
+    end
+    for i = 1, 100 do
+      sum = sum + asyncio.await(tasks[i])
+    end
+    equal(sum, 5050)
+  end)
+end)
+
+scenario("futures", function()
+  play(function()
+    local loop, called = asyncio.get_running_loop(), 0
+    local future, failed = loop:create_future(), asyncio.Future()
+    future:add_done_callback(function() called = called + 1 end)
+    local function never() called = called + 100 end
+    future:add_done_callback(never)
+    equal(future:remove_done_callback(never), 1)
+    local waiter = asyncio.create_task(asyncio.await, future)
+    asyncio.sleep(0)
+    future:set_result(1, 2)
+    equal(select("#", asyncio.await(waiter)), 2)
+    asyncio.sleep(0)
+    equal(called, 1)
+    failed:set_exception(asyncio.TimeoutError("set"))
+    expect(asyncio.TimeoutError, pcall(asyncio.await, failed))
+  end)
+end)
+
+scenario("callbacks", function()
+  play(function()
+    local loop, log = asyncio.get_running_loop(), {}
+    loop:call_soon(table.insert, log, "soon")
+    loop:call_later(1, table.insert, log, "later")
+    loop:call_at(loop:time() + 2, table.insert, log, "at")
+    loop:call_later(1, error):cancel()
+    asyncio.sleep(3)
+    equal(table.concat(log, " "), "soon later at")
+  end)
+end)
+
+scenario("failing", function()
+  play(function()
+    local seen = 0
+    local loop = asyncio.get_running_loop()
+    local old = loop:get_exception_handler()
+    loop:set_exception_handler(function(_, context)
+      if type(context.exception) == "string" and context.exception:find("mine") then
+        seen = seen + 1
+      else
+        old(loop, context)
+      end
+    end)
+    loop:call_soon(error, "mine")
+    asyncio.create_task(error, "mine")
+    local inner = asyncio.create_task(function() asyncio.sleep(1) error("mine") end)
+    local ok, err = pcall(asyncio.await, asyncio.create_task(asyncio.await, inner))
+    equal(ok, false)
+    if not tostring(err):find "mine" then
+      error(err, 0)
+    end
+    asyncio.sleep(1)
+    collectgarbage()
+    asyncio.sleep(0)
+    asyncio.sleep(0)
+    loop:set_exception_handler(old)
+    if seen ~= 2 then
+      error "a report was lost: not enough memory for it"
+    end
+  end)
+end)
+
+scenario("cancel", function()
+  play(function()
+    local closed = 0
+    local function body()
+      local _ <close> = setmetatable({}, { __close = function()
+        asyncio.sleep(1)
+        closed = closed + 1
+      end })
+      asyncio.sleep(100)
+    end
+    local inner = asyncio.create_task(body)
+    local outer = asyncio.create_task(asyncio.await, inner)
+    local unstarted = asyncio.create_task(body)
+    unstarted:cancel()
+    local bare = asyncio.create_task(function()
+      while true do
+        coroutine.yield()
+      end
+    end)
+    asyncio.sleep(1)
+    outer:cancel("message")
+    bare:cancel()
+    expect(asyncio.CancelledError, pcall(asyncio.await, outer))
+    expect(asyncio.CancelledError, pcall(asyncio.await, bare))
+    expect(asyncio.CancelledError, pcall(asyncio.await, unstarted))
+    equal(closed, 1)
+  end)
+end)
+
+scenario("gather", function()
+  play(function()
+    local function nap(...) return asyncio.sleep(1, ...) end
+    local a, b = asyncio.gather(asyncio.async(nap)(1), asyncio.create_task(nap, 2))
+    equal(a, 1) equal(b, 2)
+    local list = asyncio.gather { nap, function() error(asyncio.TimeoutError("x")) end,
+      return_exceptions = true }
+    equal(list.n, 2)
+    if list.failed[1] then
+      error(list[1], 0)
+    end
+    expect(asyncio.TimeoutError, false, list[2])
+    local task = asyncio.create_task(asyncio.gather, nap, nap, function()
+      return asyncio.gather(nap, nap)
+    end)
+    asyncio.sleep(0)
+    asyncio.sleep(0)
+    task:cancel()
+    expect(asyncio.CancelledError, pcall(asyncio.await, task))
+  end)
+end)
+
+scenario("timeout", function()
+  play(function()
+    local function slow() asyncio.sleep(10) return "slow" end
+    expect(asyncio.TimeoutError, pcall(function()
+      local scope <close> = asyncio.timeout(1)
+      slow()
+    end))
+    expect(asyncio.TimeoutError, pcall(function()
+      local outer <close> = asyncio.timeout_at(asyncio.get_running_loop():time() + 1)
+      local inner <close> = asyncio.timeout(1)
+      inner:reschedule(nil)
+      slow()
+    end))
+    expect(asyncio.TimeoutError, pcall(asyncio.wait_for, slow, 1))
+    expect(asyncio.TimeoutError, pcall(asyncio.wait_for, asyncio.create_task(slow), 1))
+    expect(asyncio.TimeoutError, pcall(asyncio.wait_for, asyncio.create_task(slow), 0))
+    equal(asyncio.wait_for(slow, 20), "slow")
+    local inner = asyncio.create_task(slow)
+    expect(asyncio.TimeoutError, pcall(asyncio.wait_for, function()
+      return asyncio.shield(inner)
+    end, 1))
+    equal(asyncio.await(inner), "slow")
+  end)
+end)
+
+scenario("deadlock", function()
+  prepare()
+  expect(asyncio.DeadlockError, pcall(play, function()
+    asyncio.create_task(asyncio.await, asyncio.Future())
+    asyncio.await(asyncio.Future())
+  end))
+end)
+
+scenario("close", function()
+  prepare()
+  local loop = testing.new_event_loop { clock = "virtual" }
+  local future, closed = loop:create_future(), 0
+  for _ = 1, 2 do
+    loop:create_task(function()
+      local _ <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
+      asyncio.gather(future, function() asyncio.sleep(10) end)
+    end)
+  end
+  future:add_done_callback(print)
+  loop:call_later(10, print)
+  loop:create_task(function()
+    local scope <close> = asyncio.timeout(5)
+    asyncio.await(future)
+  end)
+  loop:run_until_complete(asyncio.async(asyncio.sleep)(1))
+  loop:close()
+  if closed ~= 2 then
+    error "not enough memory for the tasks"
+  end
+end)
+
+-- The loop is left open: the state closes with it half way.
+scenario("dropped", function()
+  prepare()
+  local loop = asyncio.new_event_loop()
+  loop:create_task(asyncio.sleep, 10)
+  loop:create_task(function() asyncio.gather(loop:create_future()) end)
+  loop:create_task(error, "unseen")
+  loop:call_later(10, print)
+  loop:run_until_complete(asyncio.async(asyncio.sleep)(0))
+end)
+
+-- Here comes the TCP exchange: connect, accept, write, read, close.
+
+--- For two states at once: a program in steps, its loop left half way between.
+local loop, task, count
+function scenarios.half(step)
+  prepare()
+  if step == "begin" then
+    loop = asyncio.new_event_loop()
+    count = 0
+    task = loop:create_task(function()
+      while true do
+        asyncio.sleep(0.001)
+        count = count + 1
+      end
+    end)
+  elseif step == "nest" then
+    loop:run_until_complete(function()
+      asyncio.sleep(0)
+      _G.within()  -- the driver's
+      asyncio.sleep(0)
+    end)
+  elseif step == "finish" then
+    task:cancel()
+    pcall(loop.run_until_complete, loop, task)
+    loop:close()
+    return
+  end
+  local before = count
+  loop:run_until_complete(asyncio.async(asyncio.sleep)(0.01))
+  assert(count > before and not task:done())
+end
+
+return scenarios
