@@ -38,8 +38,9 @@ describe("a timeout scope", function()
   end))
 
   it("does nothing when the block is faster", testing.virtual(function()
-    local loop, scope = asyncio.get_running_loop(), nil
+    local loop = asyncio.get_running_loop()
     local timers = loop:stats().timers
+    local scope
     do
       local s <close> = asyncio.timeout(3)
       scope = s
@@ -207,7 +208,7 @@ describe("a timeout scope", function()
     local log = {}
     local ok, err = pcall(function()
       local outer <close> = asyncio.timeout(1)
-      local cleanup <close> = setmetatable({}, { __close = function()
+      local _ <close> = setmetatable({}, { __close = function()
         log[1] = select(2, try(function()
           local inner <close> = asyncio.timeout(1)
           asyncio.sleep(10)
@@ -303,7 +304,8 @@ describe("a timeout scope", function()
   end, { timeout = 30 }))
 
   it("that expires between a result and its taking keeps the result", testing.virtual(function()
-    local future, got, scope = new_future(), nil, nil
+    local future = new_future()
+    local got, scope
     asyncio.get_running_loop():call_later(1, function()
       future:set_result("came")
       scope:reschedule(0)
