@@ -30,8 +30,8 @@ function report.chain(task)
   return table.concat(lines, "\n")
 end
 
---- The default exception handler: one report on standard error.
-function report.default_handler(_, context)
+--- Text of the report about what a context tells.
+function report.describe(context)
   local lines = { "asyncio: " .. tostring(context.message or "unhandled error") }
   local subject = context.task or context.future or context.handle
   if subject then
@@ -45,7 +45,12 @@ function report.default_handler(_, context)
   elseif context.traceback then
     lines[#lines + 1] = tostring(context.traceback)
   end
-  io.stderr:write(table.concat(lines, "\n"), "\n")
+  return table.concat(lines, "\n")
+end
+
+--- The default exception handler: one report on standard error.
+function report.default_handler(_, context)
+  io.stderr:write(report.describe(context), "\n")
 end
 
 return report

@@ -75,13 +75,7 @@ function testing.run(options, ...)
   local loop = core.new_event_loop(options.clock, options.autojump)
   local unhandled = {}
   loop:set_exception_handler(function(_, context)
-    local lines = {}
-    local old = io.stderr
-    local sink = { write = function(_, ...) lines[#lines + 1] = table.concat { ... } end }
-    io.stderr = sink
-    report.default_handler(loop, context)
-    io.stderr = old
-    unhandled[#unhandled + 1] = table.concat(lines)
+    unhandled[#unhandled + 1] = report.describe(context)
   end)
   local limit = options.timeout or DEADLINE
   local main = loop:create_task(table.unpack(options, 1, options.n or #options))
