@@ -95,7 +95,7 @@ local function complaint(v, checker)
   if whole then
     return expected
   end
-  return expected and ("%s expected, got %s"):format(expected, v == nil and "no value" or type_name(v))
+  return expected and ("%s expected, got %s"):format(expected, type_name(v))
 end
 
 --- Checks argument `i` of the public function `name`, which called this.

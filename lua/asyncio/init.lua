@@ -12,6 +12,7 @@ local streams = require "asyncio.streams"
 local asyncio = {
   -- running
   run = runner.run,
+  Runner = runner.Runner,
   new_event_loop = runner.new_event_loop,
   get_event_loop = core.get_event_loop,
   set_event_loop = core.set_event_loop,

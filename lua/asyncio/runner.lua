@@ -1,12 +1,14 @@
---- Running: one call that makes a loop, runs a program on it and cleans up.
+--- Running: a loop, a program on it, and a clean end that always comes.
 
 local core = require("asyncio.core").api
+local check = require "asyncio.check"
 local errors = require "asyncio.errors"
 local report = require "asyncio.report"
 
 local runner = {}
 
 local CancelledError = errors.classes.CancelledError
+local GRACE = 3  -- seconds that a cancelled task may take at the end
 
 --- A new loop in real time.
 function runner.new_event_loop()
@@ -16,7 +18,7 @@ end
 -- Calls that a host can't see behind: an error that passes them is caught.
 local catchers = { [pcall] = true, [xpcall] = true, [errors.pcall] = true }
 
---- Would anybody but the host catch an error raised by the caller's caller?
+--- Would anybody but the host catch an error raised here?
 local function is_caught()
   local _, is_main = coroutine.running()
   if not is_main then
@@ -35,117 +37,227 @@ local function is_caught()
   end
 end
 
---- Cancels all tasks of the loop and waits until they are done; tasks that
--- they make meanwhile too. What still waits in the end is closed by the loop.
-local function cancel_all(loop)
-  for _ = 1, 100 do
-    local left = core.all_tasks(loop)
-    if left.n == 0 then
+--- Waits for tasks without raising what they raise. False when nothing can
+-- happen any more, or the loop's grace is over.
+local function wait_all(loop, tasks)
+  local left = #tasks
+  local done = loop:create_future()
+  for _, task in ipairs(tasks) do
+    task:add_done_callback(function()
+      left = left - 1
+      if left == 0 and not done:done() then
+        done:set_result()
+      end
+    end)
+  end
+  return left == 0 or (pcall(core.await, done))
+end
+
+--- What a task that was cancelled at the end did instead of ending quietly.
+local function tell(loop, task)
+  if core.doomed(task) then
+    loop:call_exception_handler {
+      message = "a task went on after it was cancelled and was closed by force",
+      task = task,
+    }
+  elseif task:done() and not task:cancelled() then
+    local err, failed = task:exception()
+    if failed then
+      loop:call_exception_handler {
+        message = "a task failed while the run was ending",
+        exception = err,
+        task = task,
+        traceback = task:traceback(),
+      }
+    end
+  end
+end
+
+--- Ends all tasks but the one that calls this: cancels them, waits; those
+-- that go on are cancelled at every further suspension.
+local function end_tasks(loop, grace)
+  local me = core.current_task()
+  local dooming = false
+  while true do
+    local left = {}
+    for _, task in ipairs(core.all_tasks(loop)) do
+      if task ~= me then
+        left[#left + 1] = task
+      end
+    end
+    if #left == 0 then
       return
     end
     for _, task in ipairs(left) do
-      task:cancel()
-    end
-    left.return_exceptions = true
-    local results = loop:run_until_complete(function()
-      return core.gather(left)
-    end)
-    for i, task in ipairs(left) do
-      if results.failed[i] and not task:cancelled() then
-        loop:call_exception_handler {
-          message = "a task failed while the run was ending",
-          exception = results[i],
-          task = task,
-        }
+      if dooming then
+        core.doom(task)
+      else
+        task:cancel()
       end
     end
-  end
-end
-
-local function check_main(main)
-  if core.isawaitable(main) or type(main) == "function" then
-    return
-  end
-  local meta = getmetatable(main)
-  if type(meta) == "table" and meta.__call then
-    return
-  end
-  error(("bad argument #1 to 'run' (function or awaitable expected, got %s)"):format(
-    main == nil and "nil" or type(main)), 3)
-end
-
-local known = { debug = true, loop_factory = true, n = true }
-
---- Takes `run{main, arg..., option=}` apart.
-local function unpack_options(t)
-  for key in pairs(t) do
-    if type(key) == "string" and not known[key] then
-      error(("bad argument #1 to 'run' (unknown option '%s')"):format(key), 3)
+    core.set_grace(loop, grace)
+    local ended = wait_all(loop, left)
+    core.set_grace(loop, nil)
+    dooming = dooming or not ended
+    for _, task in ipairs(left) do
+      tell(loop, task)
     end
   end
-  return t, table.pack(table.unpack(t, 1, t.n or #t))
 end
 
-local function is_options(v)
-  local meta = type(v) == "table" and getmetatable(v)
-  return type(v) == "table" and not (type(meta) == "table" and (meta.__await or meta.__call))
+local Runner = {}
+Runner.__index = Runner
+Runner.__name = "asyncio.Runner"
+
+local RUNNER = {
+  debug = check.boolean, loop_factory = check.callable, shutdown_grace = check.seconds,
+}
+
+local function new_runner(options)
+  return setmetatable({ options = options, state = "new" }, Runner)
+end
+
+--- Runner{debug =, loop_factory =, shutdown_grace =}: several runs on one loop.
+function runner.Runner(options)
+  return new_runner(check.options("Runner", 1, options, RUNNER))
 end
 
 local function is_running()
   return (pcall(core.get_running_loop))
 end
 
-local function finish(loop, task, interrupted, ok, ...)
-  local cancelled = not ok and core.isinstance((...), CancelledError)
+--- The loop, made when it is first asked for.
+function Runner:get_loop()
+  if self.state == "closed" then
+    error("the runner is closed", 2)
+  elseif self.state == "new" then
+    self.loop = (self.options.loop_factory or core.new_event_loop)()
+    core.set_event_loop(self.loop)
+    if self.options.debug ~= nil then
+      self.loop:set_debug(self.options.debug)
+    end
+    self.state = "open"
+  end
+  return self.loop
+end
+
+local function is_callable(v)
+  return type(v) == "thread" or not check.callable(v)
+end
+
+--- The task of `main(...)`; an awaitable that is no function is awaited.
+local function start(loop, main, ...)
+  if is_callable(main) then
+    return loop:create_task(main, ...)
+  end
+  return loop:create_task(core.await, main)
+end
+
+local function finish(loop, task, ok, ...)
   if ok then
     return ...
-  elseif interrupted and cancelled and task:cancelling() > 0 then
+  end
+  local interrupted = core.interrupted(loop)
+  if interrupted == "stopped" or interrupted and core.isinstance((...), CancelledError) and
+    task:uncancel() == 0 then
     error("interrupted!", 0)
-  elseif is_caught() or not task.traceback then
+  elseif is_caught() then
     error((...), 0)
   end
   error(report.text((...)) .. "\n" .. report.chain(task), 0)
+end
+
+local function check_main(name, main)
+  if not core.isawaitable(main) and check.callable(main) then
+    error(("bad argument #1 to '%s' (function or awaitable expected, got %s)"):format(
+      name, type(main)), 3)
+  end
+end
+
+--- Runs `main(...)` in a task of the runner's loop and returns its results.
+function Runner:run(main, ...)
+  check_main("run", main)
+  if is_running() then
+    error("a runner cannot run while a loop is running", 2)
+  end
+  local loop = self:get_loop()
+  local task = start(loop, main, ...)
+  return finish(loop, task, pcall(loop.run_until_complete, loop, task, true))
+end
+
+--- Ends what is left on the loop and closes it. Again does nothing.
+function Runner:close()
+  if is_running() then
+    error("a runner cannot be closed while a loop is running", 2)
+  end
+  if self.state ~= "open" then
+    self.state = "closed"
+    return
+  end
+  self.state = "closed"
+  local loop = self.loop
+  if loop:is_closed() then
+    return
+  end
+  if core.interrupted(loop) ~= "stopped" then
+    local ok, err = pcall(loop.run_until_complete, loop, loop:create_task(
+      end_tasks, loop, self.options.shutdown_grace or GRACE))
+    if not ok then
+      loop:call_exception_handler { message = "the run could not end", exception = err }
+    end
+  end
+  loop:close()
+  core.set_event_loop(nil)
+end
+
+--- An `os.exit` in a task closes this too: then the process ends as it is.
+function Runner:__close()
+  if not is_running() then
+    self:close()
+  end
+end
+
+function Runner:__tostring()
+  return ("Runner<state=%s>"):format(self.state)
+end
+
+local RUN = { n = function() end }
+for name, checker in pairs(RUNNER) do
+  RUN[name] = checker
+end
+
+--- Is it `run{main, arg..., option=}`, and not an object that is the main?
+local function is_options(v)
+  local meta = type(v) == "table" and debug.getmetatable(v)
+  return type(v) == "table" and not (type(meta) == "table" and (meta.__await or meta.__call))
+end
+
+local function named(t)
+  local options = {}
+  for key, v in pairs(t) do
+    if type(key) == "string" then
+      options[key] = v
+    end
+  end
+  return options
 end
 
 --- Runs `main(...)` in a task of a new loop and returns its results.
 function runner.run(main, ...)
   local options, args = {}, table.pack(main, ...)
   if is_options(main) then
-    options, args = unpack_options(main)
+    options = check.options("run", 1, named(main), RUN)
+    args = table.pack(table.unpack(main, 1, main.n or #main))
   end
-  check_main(args[1])
+  check_main("run", args[1])
   if is_running() then
     error("asyncio.run cannot be called while a loop is running", 2)
   end
-  local loop = (options.loop_factory or core.new_event_loop)()
-  core.set_event_loop(loop)
-  if options.debug ~= nil then
-    loop:set_debug(options.debug)
-  end
-  local function body()
-    local first = args[1]
-    if core.isawaitable(first) then
-      return core.await(first)
-    end
-    return first(table.unpack(args, 2, args.n))
-  end
-  local task
-  if type(args[1]) == "thread" or type(args[1]) == "function" then
-    task = loop:create_task(table.unpack(args, 1, args.n))
-  else
-    task = loop:create_task(body)
-  end
-  local function clean(...)
-    local interrupted = core.interrupted(loop)
-    local ok, err = pcall(cancel_all, loop)
-    loop:close()
-    core.set_event_loop(nil)
-    if not ok then
-      error(err, 0)
-    end
-    return interrupted, ...
-  end
-  local results = table.pack(clean(pcall(loop.run_until_complete, loop, task, true)))
+  local self <close> = new_runner(options)
+  local loop = self:get_loop()
+  local task = start(loop, table.unpack(args, 1, args.n))
+  local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
+  self:close()
   return finish(loop, task, table.unpack(results, 1, results.n))
 end
 

@@ -217,6 +217,8 @@ enum las_Phase {
   LAS_DONE
 };
 
+#define LAS_DOOM	101	/* las_Task.doom at first */
+
 #define LAS_FMUST	0x01	/* a cancel waits for the next suspension */
 #define LAS_FTHROW	0x02	/* the wait was cancelled: raise on resuming */
 #define LAS_FYIELD	0x04	/* is ready because it gave way */
@@ -251,6 +253,8 @@ typedef struct las_Wait {
 					   NULL: to nobody */
   struct las_Work *(*many) (las_Task *t);	/* or to many: the work of
 					   passing it on, embedded somewhere */
+  las_Task *(*holder) (las_Task *t);	/* the task that has what it waits
+					   for, if known; for reports */
 } las_Wait;
 
 typedef struct las_Work {
@@ -264,7 +268,9 @@ struct las_Task {
   const las_Wait *wait;	/* how it waits, while LAS_PARKED */
   void *what;		/* what it waits for: read by 'wait'; the height of
 			   the coroutine's stack, while LAS_NEW */
-  unsigned ncancels : 28;	/* cancels asked for and not taken back */
+  unsigned ncancels : 20;	/* cancels asked for and not taken back */
+  unsigned doom : 8;	/* suspensions until it is closed by force; 0: it
+			is not doomed; 1: now */
   unsigned outcome : 4;	/* how its body ended, before it is settled */
   uint32_t mark;	/* pass of the cancel that came by last */
   uint64_t id;		/* number for its default name */
@@ -371,6 +377,9 @@ LAS_API void las_checkcancel (lua_State *L, las_Task *t);
 /* Raises the current task's CancelledError. */
 LAS_API int las_raisecancel (lua_State *L);
 
+/* Is there one to raise? Then it counts as raised. */
+LAS_API int las_takecancel (las_Task *t);
+
 /* First thing in a continuation after a yield: raises if the wait was
    cancelled, or if a stranger resumed the coroutine. Returns the task. */
 LAS_API las_Task *las_checkwake (lua_State *L);
@@ -457,7 +466,10 @@ struct las_Loop {
   uint8_t closed;
   uint8_t debug;
   uint8_t factory;	/* is a task factory set? */
-  uint8_t interrupted;	/* SIGINT came and cancelled the main task */
+  volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
+  uint8_t overdue;	/* the real time for a test ran out */
+  uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
+  uint64_t limit;	/* real moment when the main task is cancelled, or 0 */
   las_List reporters;	/* of failures nobody has looked at yet */
   uint8_t deadlocked;	/* the main task is to raise DeadlockError */
   uint8_t depth;	/* eager starts inside one another */
@@ -496,6 +508,20 @@ typedef struct las_ResourceKind {
 
 LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
 LAS_API void las_disown (las_Loop *lp, las_Resource *r);
+
+/* Runs turns until told to stop, one at least. Cannot raise. */
+LAS_API void las_runloop (las_Loop *lp, lua_State *L);
+/* Breaks the wait of the main task: nothing can ever wake it. */
+LAS_API void las_deadlock (las_Loop *lp);
+
+/* What has become of a SIGINT. */
+enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_STOPPED};
+LAS_API void las_catchsigint (las_Loop *lp);
+LAS_API void las_leavesigint (las_Loop *lp);
+LAS_API void las_takesigint (las_Loop *lp);
+
+/* Keeps the user's hook of a coroutine while one of ours is in its place. */
+LAS_API void las_keephook (las_Loop *lp, lua_State *co);
 
 /* The running loop; raises 'no running event loop'. */
 LAS_API las_Loop *las_checkrunning (lua_State *L);
@@ -582,6 +608,7 @@ LAS_API void las_reportall (lua_State *L, las_Loop *lp);
    block at index 'state' */
 LAS_API void las_openstate (lua_State *L, int state);
 LAS_API void las_openloop (lua_State *L, int state);
+LAS_API void las_openrun (lua_State *L, int state);
 LAS_API void las_openpark (lua_State *L, int state);
 LAS_API void las_openhandle (lua_State *L, int state);
 LAS_API void las_openfuture (lua_State *L, int state);

@@ -145,8 +145,8 @@ static las_Future *innerfuture (las_Task *t) {
   return (las_Future *)t->what;
 }
 
-static const las_Wait awaitwait = {"future", NULL, innerfuture, NULL};
-static const las_Wait shieldwait = {"shield", NULL, NULL, NULL};
+static const las_Wait awaitwait = {.name = "future", .inner = innerfuture};
+static const las_Wait shieldwait = {.name = "shield"};
 
 
 static int awaitk (lua_State *L, int status, lua_KContext ctx) {

@@ -101,7 +101,9 @@ static las_Work *passcancel (las_Task *t) {
   return &g->work;
 }
 
-static const las_Wait gatherwait = {"gather", leavegather, NULL, passcancel};
+static const las_Wait gatherwait = {
+  .name = "gather", .leave = leavegather, .many = passcancel
+};
 
 
 /* A coroutine that a stranger closed leaves its gather to the collector: no

@@ -1,8 +1,7 @@
 /*
 ** loop.c
-** The loop: turns of what is ready, polls of libuv, deadlines that are due.
-** Nothing here raises while it runs; Lua is entered by las_step and
-** las_runhandle alone.
+** The loop as an object: opening, closing, which one is meant, its state.
+** How it runs is turn.c's and run.c's.
 */
 
 #include <signal.h>
@@ -11,388 +10,6 @@
 #include <unistd.h>
 
 #include "core/core.h"
-
-
-/*
-** {==================================================================
-** Ready queue and deadlines
-** ===================================================================
-*/
-
-void las_queue (las_Loop *lp, las_Item *it) {
-  it->u.list.next = NULL;
-  if (lp->ready == NULL)
-    lp->ready = it;
-  else
-    lp->readytail->u.list.next = it;
-  lp->readytail = it;
-  lp->nready++;
-}
-
-
-void las_tell (las_Loop *lp, las_Item *it, las_Future *f) {
-  switch (it->type) {
-    case LAS_TASK: las_wake((las_Task *)it); break;
-    case LAS_HANDLE: las_tellhandle(lp, it); break;
-    case LAS_WATCH: ((las_Watch *)it)->told((las_Watch *)it, f); break;
-    default: las_queue(lp, it);
-  }
-}
-
-
-static void runready (las_Loop *lp) {
-  size_t n = lp->nready;  /* what comes meanwhile waits for the next turn */
-  lp->turns++;
-  lp->ticks += (unsigned)n;
-  for (; n > 0 && lp->ready != NULL; n--) {
-    las_Item *it = lp->ready;
-    lp->ready = it->u.list.next;
-    lp->nready--;
-    if (las_likely(it->type == LAS_TASK))
-      las_step(lp, (las_Task *)it);
-    else
-      las_runhandle(lp, it);
-  }
-}
-
-
-static void firedue (las_Loop *lp) {
-  uint64_t now;
-  if (lp->heap.n == 0)
-    return;
-  now = las_now(lp);
-  while (lp->heap.n > 0 && lp->heap.v[0].when <= now) {
-    las_Item *it = las_heaptop(&lp->heap);
-    las_heapremove(&lp->heap, it);
-    las_tell(lp, it, NULL);
-  }
-}
-
-/* }================================================================== */
-
-
-/*
-** {==================================================================
-** Polling
-** ===================================================================
-*/
-
-/* It only ends the poll: firedue does the rest. Older versions of libuv run
-   timers before they poll, and would then sleep on without the stop. */
-static void ontimer (uv_timer_t *timer) {
-  uv_stop(timer->loop);
-}
-
-
-static void onasync (uv_async_t *async) {
-  las_takemail((las_Loop *)async->data);
-}
-
-
-/* Makes the poll end when the first deadline is due, in whole milliseconds
-   of libuv's clock and never early. */
-static void settimer (las_Loop *lp, uint64_t when) {
-  uint64_t target = (when + 999999) / 1000000;
-  uint64_t now;
-  uv_update_time(&lp->uv);
-  now = uv_now(&lp->uv);
-  uv_timer_start(&lp->timer, ontimer, (target > now) ? target - now : 0, 0);
-}
-
-
-/* Can nothing outside ever wake the loop? */
-static int isdead (las_Loop *lp) {
-  return lp->nready == 0 && lp->heap.n == 0 && lp->busy == 0 &&
-         !uv_loop_alive(&lp->uv);
-}
-
-
-/* Waits for an event, but not past the first deadline. */
-static void wait (las_Loop *lp) {
-  if (lp->heap.n > 0)
-    settimer(lp, lp->heap.v[0].when);
-  uv_ref((uv_handle_t *)&lp->async);
-  uv_run(&lp->uv, UV_RUN_ONCE);
-  uv_unref((uv_handle_t *)&lp->async);
-  uv_timer_stop(&lp->timer);
-}
-
-
-/* The same in virtual time: what is real may come first, then time jumps. */
-static void waitvirtual (las_Loop *lp) {
-  if (lp->busy > 0) {
-    uv_ref((uv_handle_t *)&lp->async);
-    uv_run(&lp->uv, UV_RUN_ONCE);
-    uv_unref((uv_handle_t *)&lp->async);
-    return;
-  }
-  if (uv_loop_alive(&lp->uv)) {
-    if (lp->autojump > 0)
-      settimer(lp, uv_hrtime() + lp->autojump);
-    uv_run(&lp->uv, (lp->autojump > 0) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    uv_timer_stop(&lp->timer);
-  }
-  if (lp->nready == 0 && lp->busy == 0 && !lp->stop && lp->heap.n > 0 &&
-      lp->heap.v[0].when > lp->clock)
-    lp->clock = lp->heap.v[0].when;
-}
-
-
-static void poll (las_Loop *lp) {
-  lp->ticks = 0;
-  if (lp->nready > 0 || lp->stop)
-    uv_run(&lp->uv, UV_RUN_NOWAIT);
-  else if (!lp->virtual)
-    wait(lp);
-  else
-    waitvirtual(lp);
-}
-
-/* }================================================================== */
-
-
-/*
-** {==================================================================
-** SIGINT
-** ===================================================================
-*/
-
-/* The loop that a SIGINT goes to: the innermost that runs with 'sigint'. */
-static las_Loop *volatile sigloop = NULL;
-
-static struct sigaction sigformer;
-
-
-/* The first one asks the loop to cancel the main task; the next one falls to
-   the system's own action, for a loop that is stuck. */
-static void onsigint (int sig) {
-  las_Loop *lp = sigloop;
-  if (lp == NULL || lp->interrupted) {
-    signal(sig, SIG_DFL);
-    raise(sig);
-    return;
-  }
-  lp->interrupted = 1;
-  uv_async_send(&lp->async);
-}
-
-
-static void catchsigint (las_Loop *lp) {
-  struct sigaction sa;
-  memset(&sa, 0, sizeof(sa));
-  sa.sa_handler = onsigint;
-  sa.sa_flags = SA_RESTART;
-  sigemptyset(&sa.sa_mask);
-  sigloop = lp;
-  sigaction(SIGINT, &sa, &sigformer);
-}
-
-
-static void leavesigint (void) {
-  sigaction(SIGINT, &sigformer, NULL);
-  sigloop = NULL;
-}
-
-/* }================================================================== */
-
-
-/*
-** {==================================================================
-** Running
-** ===================================================================
-*/
-
-/* Nothing can wake the main task any more: it gets an error where it waits.
-   What else the run may wait for ends the run; the caller tells. */
-static void deadlock (las_Loop *lp) {
-  las_Task *t = (las_Task *)lp->main;
-  lp->deadlocked = 1;
-  if (lp->main->item.type == LAS_TASK &&
-      lp->main->item.phase == LAS_PARKED)
-    las_throw(t);
-  else
-    lp->stop = 1;
-}
-
-
-static void interrupt (las_Loop *lp) {
-  if (lp->interrupted == 1) {
-    lp->interrupted = 2;
-    las_cancel(lp->main);
-  }
-}
-
-
-static void turn (las_Loop *lp) {
-  runready(lp);
-  if (lp->interrupted && lp->main != NULL)
-    interrupt(lp);
-  if (lp->nready > 0 && lp->ticks < LAS_POLLEVERY && !lp->stop)
-    return;
-  if (lp->main != NULL && lp->main->item.state == LAS_PENDING &&
-      !lp->stop && isdead(lp))
-    deadlock(lp);
-  else {
-    poll(lp);
-    firedue(lp);
-  }
-}
-
-
-typedef struct Ender {
-  las_Watch watch;	/* first */
-  las_Loop *loop;
-} Ender;
-
-
-static void onmaindone (las_Watch *w, las_Future *f) {
-  (void)f;
-  ((Ender *)w)->loop->stop = 1;
-}
-
-
-static void checkcanrun (lua_State *L, las_Loop *lp) {
-  las_State *S = las_state(L);
-  if (S->loop != NULL)
-    luaL_error(L, "a loop is already running in this Lua state");
-  if (lp->pid != (int)getpid())
-    luaL_error(L, "this loop belongs to the parent process");
-}
-
-
-/* Runs turns until told to stop; one at least. Cannot raise. */
-static void run (lua_State *L, las_Loop *lp) {
-  las_State *S = las_state(L);
-  S->loop = lp;
-  lp->L = L;
-  do
-    turn(lp);
-  while (!lp->stop);
-  lp->stop = 0;
-  lp->L = NULL;
-  S->loop = NULL;
-}
-
-
-/* loop:run_forever(): until stop() */
-static int loop_run_forever (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  lua_settop(L, 1);
-  checkcanrun(L, lp);
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
-  run(L, lp);
-  return 0;
-}
-
-
-/* Leaves the run's future, which may be pending still (stop() was called). */
-static void leavemain (las_Loop *lp, las_Future *f, Ender *e) {
-  if (f->item.state == LAS_PENDING)
-    las_unlink(&f->waiters, &e->watch.item);
-  lp->main = NULL;
-}
-
-
-/* loop:run_until_complete(aw [, sigint]): its results. 'sigint': a SIGINT
-   cancels it (what 'run' wants). */
-static int loop_run_until_complete (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  las_Future *f;
-  Ender e;
-  int sigint = lua_toboolean(L, 3);
-  luaL_checkany(L, 2);
-  lua_settop(L, 2);
-  checkcanrun(L, lp);
-  f = las_ensurefuture(L, lp, 2, 2);
-  if (f->loop != lp)
-    return luaL_argerror(L, 2, "future of another loop");
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
-  if (f->item.state == LAS_PENDING) {
-    memset(&e, 0, sizeof(e));
-    e.watch.item.type = LAS_WATCH;
-    e.watch.told = onmaindone;
-    e.loop = lp;
-    las_append(&f->waiters, &e.watch.item);
-    lp->main = f;
-    lp->interrupted = 0;
-    if (sigint)
-      catchsigint(lp);
-    run(L, lp);
-    if (sigint)
-      leavesigint();
-    leavemain(lp, f, &e);
-    if (lp->deadlocked) {
-      lp->deadlocked = 0;
-      if (f->item.state == LAS_PENDING) {
-        las_deadlockerror(L, lp);
-        return lua_error(L);
-      }
-    }
-    if (f->item.state == LAS_PENDING)
-      return luaL_error(L, "the loop was stopped before the future was done");
-  }
-  return las_outcome(L, 2);
-}
-
-
-/* interrupted(loop): did a SIGINT come in the last run? */
-static int core_interrupted (lua_State *L) {
-  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
-  lua_pushboolean(L, lp->interrupted);
-  return 1;
-}
-
-
-/* loop:stop(): the run ends after this turn */
-static int loop_stop (lua_State *L) {
-  las_checkloop(L, 1)->stop = 1;
-  return 0;
-}
-
-/* }================================================================== */
-
-
-/*
-** {==================================================================
-** Deadlock
-** ===================================================================
-*/
-
-/* Pushes a line on the task at the top of the stack; pops the task. */
-static void describe (lua_State *L, const las_Task *t) {
-  int waits = t->f.item.phase == LAS_PARKED || &t->f == t->f.loop->main;
-  const char *how = waits ? t->wait->name : "its turn";
-  luaL_tolstring(L, -1, NULL);
-  luaL_traceback(L, t->co, NULL, 0);
-  lua_pushfstring(L, "\n%s waits for %s\n%s", lua_tostring(L, -2), how,
-                  lua_tostring(L, -1));
-  lua_insert(L, -4);
-  lua_pop(L, 3);
-}
-
-
-void las_deadlockerror (lua_State *L, las_Loop *lp) {
-  las_State *S = las_state(L);
-  uint32_t slot;
-  luaL_checkstack(L, 12, NULL);
-  lua_pushliteral(L, "nothing can ever wake the main task; waiting are:");
-  for (slot = 1; slot <= lp->nslots; slot++) {
-    las_Task *t;
-    las_pushanchored(L, lp, slot);
-    t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
-    if (t != NULL && t->co != NULL) {
-      describe(L, t);
-      lua_concat(L, 2);
-    }
-    else
-      lua_pop(L, 1);
-  }
-  las_newerror(L, "DeadlockError", NULL);
-  lua_insert(L, -2);
-  lua_setfield(L, -2, "message");
-}
-
-/* }================================================================== */
 
 
 /*
@@ -438,6 +55,11 @@ static void ignoresigpipe (void) {
 }
 
 
+static void onasync (uv_async_t *async) {
+  las_takemail((las_Loop *)async->data);
+}
+
+
 /* Opens all that libuv needs; C only, all or nothing. */
 static int openuv (las_Loop *lp) {
   int err = uv_loop_init(&lp->uv);
@@ -464,8 +86,7 @@ static int openuv (las_Loop *lp) {
    inside a run that os.exit will never return to. */
 static void closeuv (las_Loop *lp) {
   lp->closed = 1;
-  if (sigloop == lp)
-    leavesigint();
+  las_leavesigint(lp);
   while (lp->resources != NULL) {
     las_Resource *r = lp->resources;
     las_disown(lp, r);
@@ -787,7 +408,6 @@ static int loop_stats (lua_State *L) {
 void las_openloop (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"new_event_loop", core_new_event_loop},
-    {"interrupted", core_interrupted},
     {"get_running_loop", asyncio_get_running_loop},
     {"get_event_loop", asyncio_get_event_loop},
     {"set_event_loop", asyncio_set_event_loop},
@@ -795,9 +415,6 @@ void las_openloop (lua_State *L, int state) {
     {NULL, NULL}
   };
   static const luaL_Reg methods[] = {
-    {"run_until_complete", loop_run_until_complete},
-    {"run_forever", loop_run_forever},
-    {"stop", loop_stop},
     {"close", loop_close},
     {"is_running", loop_is_running},
     {"is_closed", loop_is_closed},

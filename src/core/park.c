@@ -135,11 +135,24 @@ int las_raisecancel (lua_State *L) {
 }
 
 
-void las_checkcancel (lua_State *L, las_Task *t) {
-  if (las_unlikely(t->f.item.flags & LAS_FMUST)) {
+/* A doomed task goes on being cancelled until it has been so too often: then
+   it may suspend, and the step closes it. */
+int las_takecancel (las_Task *t) {
+  if (!(t->f.item.flags & LAS_FMUST))
+    return 0;
+  if (t->doom == 1)
+    return 0;
+  if (t->doom > 1)
+    t->doom--;
+  else
     t->f.item.flags &= ~LAS_FMUST;
+  return 1;
+}
+
+
+void las_checkcancel (lua_State *L, las_Task *t) {
+  if (las_unlikely(las_takecancel(t)))
     raisecancel(L, t);
-  }
 }
 
 
@@ -148,7 +161,8 @@ static void raiseflags (lua_State *L, las_Task *t) {
   uint8_t flags = t->f.item.flags;
   t->f.item.flags &= ~(LAS_FTHROW | LAS_FYIELD);
   if (flags & LAS_FTHROW) {
-    t->f.item.flags &= ~LAS_FMUST;  /* cancelled again before it ran: once */
+    if (t->doom == 0)
+      t->f.item.flags &= ~LAS_FMUST;  /* cancelled again before it ran: once */
     if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
       raisedeadlock(L, t->f.loop);
     raisecancel(L, t);

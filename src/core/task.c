@@ -183,10 +183,15 @@ static void hookyield (lua_State *L, lua_Debug *ar) {
 }
 
 
-static void sethook (las_Loop *lp, lua_State *co) {
+void las_keephook (las_Loop *lp, lua_State *co) {
   lp->hook.f = lua_gethook(co);
   lp->hook.mask = lua_gethookmask(co);
   lp->hook.count = lua_gethookcount(co);
+}
+
+
+static void sethook (las_Loop *lp, lua_State *co) {
+  las_keephook(lp, co);
   lua_sethook(co, hookyield, LUA_MASKRET, 0);
 }
 
@@ -228,12 +233,24 @@ static int prepare (las_Task *t, int *narg) {
   }
   else {  /* LAS_FBARE */
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
-    if (flags & LAS_FMUST) {
-      t->f.item.flags &= ~LAS_FMUST;
+    if (las_takecancel(t))
       sethook(t->f.loop, t->co);
-    }
   }
   return 1;
+}
+
+
+/* The last resort against a task that went on after too many cancels: closes
+   its coroutine. It has just suspended; its next step finishes it. */
+static void closebyforce (las_Task *t) {
+  lua_State *A = t->f.loop->anchor;
+  if (las_closethread(t->co, t->f.loop->L) != LUA_OK)
+    lua_settop(t->co, 0);
+  lua_pushnil(A);
+  setvalue(t, A);
+  t->outcome = LAS_CANCELLED;
+  if (t->f.item.phase == LAS_PARKED)
+    las_throw(t);
 }
 
 
@@ -266,6 +283,8 @@ void las_step (las_Loop *lp, las_Task *t) {
       las_giveway(co, t);
       t->f.item.flags |= LAS_FBARE;
     }
+    if (las_unlikely(t->doom == 1))
+      closebyforce(t);
   }
   else {
     if (las_unlikely(status != LUA_OK))

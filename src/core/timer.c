@@ -33,7 +33,7 @@ static void leavesleep (las_Task *t) {
   las_heapremove(&t->f.loop->heap, &t->f.item);
 }
 
-static const las_Wait sleepwait = {"sleep", leavesleep, NULL, NULL};
+static const las_Wait sleepwait = {.name = "sleep", .leave = leavesleep};
 
 
 static int sleepk (lua_State *L, int status, lua_KContext ctx) {

@@ -22,7 +22,7 @@ static void leaveconnect (las_Task *t) {
   las_abortstream(s);
 }
 
-static const las_Wait connectwait = {"connect", leaveconnect, NULL, NULL};
+static const las_Wait connectwait = {.name = "connect", .leave = leaveconnect};
 
 
 static void onconnect (uv_connect_t *req, int status) {

@@ -633,9 +633,12 @@ static void leavewaiter (las_Task *t) {
   las_unlink(&((las_Listener *)t->what)->waiters, &t->f.item);
 }
 
-static const las_Wait foreverwait = {"serve_forever", leaveforever, NULL,
-                                     NULL};
-static const las_Wait closedwait = {"wait_closed", leavewaiter, NULL, NULL};
+static const las_Wait foreverwait = {
+  .name = "serve_forever", .leave = leaveforever
+};
+static const las_Wait closedwait = {
+  .name = "wait_closed", .leave = leavewaiter
+};
 
 
 static int wakenk (lua_State *L, int status, lua_KContext ctx) {

@@ -393,7 +393,7 @@ static void leaveread (las_Task *t) {
     r->waiter = NULL;
 }
 
-static const las_Wait readwait = {"read", leaveread, NULL, NULL};
+static const las_Wait readwait = {.name = "read", .leave = leaveread};
 
 
 /* The reader's end of a wait, whatever comes of it. */

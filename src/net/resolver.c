@@ -118,7 +118,9 @@ static void leavelookup (las_Task *t) {
   q->waiter = NULL;
 }
 
-static const las_Wait lookupwait = {"name look-up", leavelookup, NULL, NULL};
+static const las_Wait lookupwait = {
+  .name = "name look-up", .leave = leavelookup
+};
 
 
 static int family (lua_State *L, int i) {

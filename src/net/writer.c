@@ -41,8 +41,10 @@ static void leavecloser (las_Task *t) {
   las_unlink(&((las_Stream *)t->what)->closers, &t->f.item);
 }
 
-static const las_Wait drainwait = {"drain", leavedrain, NULL, NULL};
-static const las_Wait closewait = {"wait_closed", leavecloser, NULL, NULL};
+static const las_Wait drainwait = {.name = "drain", .leave = leavedrain};
+static const las_Wait closewait = {
+  .name = "wait_closed", .leave = leavecloser
+};
 
 
 static void raisewerr (lua_State *L, const las_Stream *s) {

@@ -1,0 +1,195 @@
+/*
+** run.c
+** Running a loop: forever, or until a future is done, and how that ends.
+*/
+
+#include <string.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+
+typedef struct Ender {
+  las_Watch watch;	/* first */
+  las_Loop *loop;
+} Ender;
+
+
+static void onmaindone (las_Watch *w, las_Future *f) {
+  (void)f;
+  ((Ender *)w)->loop->stop = 1;
+}
+
+
+static void checkcanrun (lua_State *L, las_Loop *lp) {
+  if (lp->S->loop != NULL)
+    luaL_error(L, "a loop is already running in this Lua state");
+  if (lp->pid != (int)getpid())
+    luaL_error(L, "this loop belongs to the parent process");
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+}
+
+
+/* loop:run_forever(): until stop() */
+static int loop_run_forever (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  lua_settop(L, 1);
+  checkcanrun(L, lp);
+  las_runloop(lp, L);
+  return 0;
+}
+
+
+/* Nothing can wake the main task any more: it gets an error where it waits.
+   What else the run may wait for ends the run; the caller tells. */
+void las_deadlock (las_Loop *lp) {
+  las_Task *t = (las_Task *)lp->main;
+  lp->deadlocked = 1;
+  if (lp->main->item.type == LAS_TASK &&
+      lp->main->item.phase == LAS_PARKED)
+    las_throw(t);
+  else
+    lp->stop = 1;
+}
+
+
+/* Runs until the future is done, or something stops the loop. */
+static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
+                      int sigint) {
+  Ender e;
+  memset(&e, 0, sizeof(e));
+  e.watch.item.type = LAS_WATCH;
+  e.watch.told = onmaindone;
+  e.loop = lp;
+  las_append(&f->waiters, &e.watch.item);
+  lp->main = f;
+  if (sigint)
+    las_catchsigint(lp);
+  las_runloop(lp, L);
+  if (sigint)
+    las_leavesigint(lp);
+  if (f->item.state == LAS_PENDING)
+    las_unlink(&f->waiters, &e.watch.item);
+  lp->main = NULL;
+}
+
+
+/* The future is not done: why did the run end? */
+static int raisestopped (lua_State *L, las_Loop *lp) {
+  if (lp->interrupted == LAS_STOPPED)
+    return luaL_error(L, "interrupted!");
+  if (lp->deadlocked) {
+    lp->deadlocked = 0;
+    las_deadlockerror(L, lp);
+    return lua_error(L);
+  }
+  return luaL_error(L, "the loop was stopped before the future was done");
+}
+
+
+/* loop:run_until_complete(aw [, sigint]): its results. 'sigint': a SIGINT
+   cancels it (what 'run' wants). */
+static int loop_run_until_complete (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  las_Future *f;
+  int sigint = lua_toboolean(L, 3);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  checkcanrun(L, lp);
+  f = las_ensurefuture(L, lp, 2, 2);
+  if (f->loop != lp)
+    return luaL_argerror(L, 2, "future of another loop");
+  if (f->item.state == LAS_PENDING) {
+    rununtil(L, lp, f, sigint);
+    if (f->item.state == LAS_PENDING)
+      return raisestopped(L, lp);
+  }
+  lp->deadlocked = 0;
+  return las_outcome(L, 2);
+}
+
+
+/* loop:stop(): the run ends after this turn */
+static int loop_stop (lua_State *L) {
+  las_checkloop(L, 1)->stop = 1;
+  return 0;
+}
+
+
+/* interrupted(loop): did a SIGINT come? "cancelled" or "stopped", else nil */
+static int core_interrupted (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  if (lp->interrupted == 0)
+    lua_pushnil(L);
+  else
+    lua_pushstring(L, (lp->interrupted == LAS_STOPPED) ? "stopped"
+                                                        : "cancelled");
+  return 1;
+}
+
+
+/* set_grace(loop, seconds | nil): after so long the main task gets a
+   DeadlockError where it waits, as if nothing could wake it */
+static int core_set_grace (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  lp->grace = lua_isnoneornil(L, 2) ? 0
+              : las_after(lp, las_checkseconds(L, 2));
+  return 0;
+}
+
+
+/* set_limit(loop, seconds | nil): after so much real time the main task is
+   cancelled; overdue(loop) tells */
+static int core_set_limit (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  lp->limit = lua_isnoneornil(L, 2) ? 0
+              : uv_hrtime() + las_moment(las_checkseconds(L, 2));
+  return 0;
+}
+
+
+static int core_overdue (lua_State *L) {
+  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->overdue);
+  return 1;
+}
+
+
+/* doom(task): cancels it now and at each further suspension; after a hundred
+   of those its coroutine is closed. doomed(task): was it? */
+static int core_doom (lua_State *L) {
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  if (t->f.item.state == LAS_PENDING && t->doom == 0) {
+    t->doom = LAS_DOOM;
+    las_cancel(&t->f);
+    t->f.item.flags |= LAS_FMUST;
+  }
+  return 0;
+}
+
+
+static int core_doomed (lua_State *L) {
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  lua_pushboolean(L, t->doom == 1);
+  return 1;
+}
+
+
+void las_openrun (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"interrupted", core_interrupted},
+    {"set_grace", core_set_grace},
+    {"set_limit", core_set_limit},
+    {"overdue", core_overdue},
+    {"doom", core_doom},
+    {"doomed", core_doomed},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"run_until_complete", loop_run_until_complete},
+    {"run_forever", loop_run_forever},
+    {"stop", loop_stop},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+  las_addmethods(L, state, LAS_TLOOP, methods);
+}

@@ -1,0 +1,84 @@
+/*
+** sigint.c
+** SIGINT while a program runs: the first cancels the main task, the second
+** stops at once, even in a busy step; a third takes the system's way.
+** The handlers run on the loop's own thread, between any two instructions.
+*/
+
+#include <signal.h>
+#include <string.h>
+
+#include "core/core.h"
+
+
+/* The loop that a SIGINT goes to: one run at a time in a process has it. */
+static las_Loop *volatile sigloop = NULL;
+
+static struct sigaction former;
+
+
+/* Raises in the running step, which may be deep in a busy loop. */
+static void hookraise (lua_State *L, lua_Debug *ar) {
+  las_Loop *lp = las_pushstate(L)->loop;
+  (void)ar;
+  lua_pop(L, 1);
+  if (lp == NULL)
+    lua_sethook(L, NULL, 0, 0);
+  else
+    lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
+  luaL_error(L, "interrupted!");
+}
+
+
+static void onsigint (int sig) {
+  las_Loop *lp = sigloop;
+  if (lp == NULL || lp->interrupted >= LAS_STOPPED) {
+    signal(sig, SIG_DFL);
+    raise(sig);
+    return;
+  }
+  if (lp->interrupted == 0)
+    lp->interrupted = LAS_INTERRUPTED;
+  else {
+    lp->interrupted = LAS_STOPPED;
+    if (lp->driven != NULL) {
+      las_keephook(lp, lp->driven);
+      lua_sethook(lp->driven, hookraise,
+                  LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
+    }
+  }
+  uv_async_send(&lp->async);
+}
+
+
+void las_catchsigint (las_Loop *lp) {
+  struct sigaction sa;
+  if (sigloop != NULL)
+    return;  /* a loop of another Lua state has it */
+  memset(&sa, 0, sizeof(sa));
+  sa.sa_handler = onsigint;
+  sa.sa_flags = SA_RESTART;
+  sigemptyset(&sa.sa_mask);
+  lp->interrupted = 0;
+  sigloop = lp;
+  sigaction(SIGINT, &sa, &former);
+}
+
+
+void las_leavesigint (las_Loop *lp) {
+  if (sigloop == lp) {
+    sigaction(SIGINT, &former, NULL);
+    sigloop = NULL;
+  }
+}
+
+
+/* On the loop: what the signal asked for. */
+void las_takesigint (las_Loop *lp) {
+  if (lp->interrupted == LAS_INTERRUPTED) {
+    lp->interrupted = LAS_CANCELLING;
+    las_cancel(lp->main);
+  }
+  else if (lp->interrupted == LAS_STOPPED)
+    lp->stop = 1;
+}
