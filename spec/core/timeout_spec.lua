@@ -108,6 +108,22 @@ describe("a timeout scope", function()
     assert.same({ true, 0 }, { scope:expired(), asyncio.current_task():cancelling() })
   end))
 
+  it("takes its cancel back in a task that was told of another before", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      pcall(asyncio.sleep, 100)
+      do
+        local scope <close> = asyncio.timeout(1)
+        asyncio.create_task(function() scope:reschedule(scope:when()) end)
+        asyncio.sleep(1)  -- ends in the turn the time runs out, but before
+        assert.is_true(scope:expired())
+      end
+      return asyncio.sleep(1, "cleaned up")
+    end)
+    turns(2)
+    task:cancel()
+    assert.same({ "cleaned up", 1 }, { asyncio.await(task), task:cancelling() })
+  end))
+
   it("raises nothing when the block swallows its cancel", testing.virtual(function()
     local scope
     do

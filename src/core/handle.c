@@ -20,7 +20,8 @@ typedef struct Handle {
   las_Loop *loop;
   uint64_t when;	/* of a timer handle, nanoseconds */
   int nargs;
-  int weak;		/* is a callback of a future: held only once told */
+  uint8_t weak;		/* is a callback of a future: held only once told */
+  uint8_t once;		/* is one: its future must not keep it when it ran */
 } Handle;
 
 
@@ -58,6 +59,16 @@ static void report (lua_State *L, las_Loop *lp, int handle) {
 }
 
 
+/* Lets go of function and arguments of the handle at 'i'. */
+static void forget (lua_State *L, int i, const Handle *h) {
+  int k;
+  for (k = -1; k < h->nargs; k++) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, i, (k < 0) ? FUNCTION : ARGS + k);
+  }
+}
+
+
 static void callhandle (lua_State *L, Handle *h) {
   las_Loop *lp = h->loop;
   int i, handle;
@@ -75,6 +86,8 @@ static void callhandle (lua_State *L, Handle *h) {
     lua_getiuservalue(L, handle, ARGS + i);
   if (lua_pcall(L, h->nargs, 0, handle + 1) != LUA_OK)
     report(L, lp, handle);
+  if (h->once)
+    forget(L, handle, h);
 }
 
 
@@ -212,7 +225,7 @@ static int future_add_done_callback (lua_State *L) {
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     h->item.slot = las_anchorweak(L, lp, 4);
     h->item.phase = AWAITING;
-    h->weak = 1;
+    h->weak = h->once = 1;
     las_append(&f->waiters, &h->item);
   }
   return 0;
@@ -293,7 +306,6 @@ static Handle *checkhandle (lua_State *L) {
 /* handle:cancel(): forgets function and arguments at once */
 static int handle_cancel (lua_State *L) {
   Handle *h = checkhandle(L);
-  int i;
   if (h->item.phase == CANCELLED)
     return 0;
   if (h->item.phase == TIMED && !h->loop->closed) {
@@ -302,12 +314,7 @@ static int handle_cancel (lua_State *L) {
     h->item.slot = 0;
   }
   h->item.phase = CANCELLED;
-  lua_pushnil(L);
-  lua_setiuservalue(L, 1, FUNCTION);
-  for (i = 0; i < h->nargs; i++) {
-    lua_pushnil(L);
-    lua_setiuservalue(L, 1, ARGS + i);
-  }
+  forget(L, 1, h);
   return 0;
 }
 

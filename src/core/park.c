@@ -183,20 +183,6 @@ las_Task *las_checkwake (lua_State *L) {
   return t;
 }
 
-
-/* Where a body stands in a plain yield nothing of ours runs on resuming:
-   a hook raises the cancel as that yield returns. */
-void las_openpark (lua_State *L, int state) {
-  static const luaL_Reg funcs[] = {
-    {"cannot_wait", core_cannot_wait},
-    {NULL, NULL}
-  };
-  las_setfuncs(L, state, funcs);
-  lua_pushvalue(L, state);
-  lua_pushcclosure(L, las_raisecancel, 1);
-  lua_setiuservalue(L, state, LAS_URAISE);
-}
-
 /* }================================================================== */
 
 
@@ -267,4 +253,52 @@ void las_cancelinner (las_Future *f) {
   cancelchain(f, f->loop->cancelpass);
 }
 
+
+unsigned las_cancelbase (const las_Task *t) {
+  int coming = (t->f.item.flags & LAS_FMUST) && t->ncancels > 0;
+  return coming ? t->ncancels - 1 : t->ncancels;
+}
+
+
+int las_uncancel (las_Task *t, unsigned base) {
+  if (t->ncancels > 0)
+    t->ncancels--;
+  if (t->ncancels > base)
+    return 1;
+  t->f.item.flags &= ~LAS_FMUST;
+  return 0;
+}
+
+
+/* cancel_base(task): for the Lua layer */
+static int core_cancel_base (lua_State *L) {
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  lua_pushinteger(L, las_cancelbase(t));
+  return 1;
+}
+
+
+/* uncancel(task, base): is any cancel left? */
+static int core_uncancel (lua_State *L) {
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  lua_pushboolean(L, las_uncancel(t, (unsigned)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
 /* }================================================================== */
+
+
+/* Where a body stands in a plain yield nothing of ours runs on resuming:
+   a hook raises the cancel as that yield returns. */
+void las_openpark (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"cannot_wait", core_cannot_wait},
+    {"cancel_base", core_cancel_base},
+    {"uncancel", core_uncancel},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, las_raisecancel, 1);
+  lua_setiuservalue(L, state, LAS_URAISE);
+}

@@ -555,8 +555,7 @@ static int task_cancelling (lua_State *L) {
 
 static int task_uncancel (lua_State *L) {
   las_Task *t = checkself(L);
-  if (t->ncancels > 0 && --t->ncancels == 0)
-    t->f.item.flags &= ~LAS_FMUST;
+  las_uncancel(t, 0);
   lua_pushinteger(L, t->ncancels);
   return 1;
 }

@@ -15,7 +15,7 @@ typedef struct Timeout {
   las_Loop *loop;
   las_Task *task;	/* alive: the scope is on its stack until closed */
   lua_Number when;	/* seconds of the loop's clock */
-  unsigned ncancels;	/* of the task, when the scope was opened */
+  unsigned base;	/* of the task's cancels, when the scope was opened */
   uint8_t phase;
   uint8_t forever;	/* there is no deadline */
 } Timeout;
@@ -70,7 +70,7 @@ static int newtimeout (lua_State *L, las_Task *t, int forever,
   s->task = t;
   s->when = when;
   s->forever = (uint8_t)forever;
-  s->ncancels = t->ncancels;
+  s->base = las_cancelbase(t);
   s->phase = CLOSED;
   las_pushloop(L, lp);
   lua_setiuservalue(L, -2, LOOP);
@@ -200,13 +200,9 @@ static int timeout_close (lua_State *L) {
     return 0;
   disarm(s);
   s->phase = expired ? LATE : CLOSED;
-  if (expired && s->task->f.item.phase != LAS_DONE) {
-    if (s->task->ncancels > 0 && --s->task->ncancels == 0)
-      s->task->f.item.flags &= ~LAS_FMUST;
-    if (s->task->ncancels <= s->ncancels &&
-        las_iserror(L, 2, "CancelledError"))
-      return las_error(L, "TimeoutError", "the time ran out");
-  }
+  if (expired && s->task->f.item.phase != LAS_DONE &&
+      !las_uncancel(s->task, s->base) && las_iserror(L, 2, "CancelledError"))
+    return las_error(L, "TimeoutError", "the time ran out");
   return 0;
 }
 
