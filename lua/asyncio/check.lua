@@ -89,6 +89,15 @@ function check.ssl(v)
   end
 end
 
+--- A checker that lets nil pass.
+function check.optional(checker)
+  return function(v)
+    if v ~= nil then
+      return checker(v)
+    end
+  end
+end
+
 --- Describes what is wrong with a value, or gives nil.
 local function complaint(v, checker)
   local expected, whole = checker(v)
@@ -125,6 +134,23 @@ function check.options(name, i, options, known)
     end
   end
   return options
+end
+
+local function place(ok, ...)
+  if ok then
+    return ...
+  end
+  local err = ...
+  if type(err) == "string" and err:find("^bad argument #") then
+    error((err:gsub("'asyncio%.", "'", 1)), 3)
+  end
+  error(err, 0)
+end
+
+--- Calls a function of the core for the public function that called this: a
+-- wrong argument is said to be one of that function's caller.
+function check.call(f, ...)
+  return place(pcall(f, ...))
 end
 
 --- Raises unless the public function `name`, which called this, runs in a

@@ -8,6 +8,7 @@ local runner = require "asyncio.runner"
 local tasks = require "asyncio.tasks"
 local report = require "asyncio.report"
 local streams = require "asyncio.streams"
+local taskgroup = require "asyncio.taskgroup"
 
 local asyncio = {
   -- running
@@ -42,6 +43,8 @@ local asyncio = {
   timeout = core.timeout,
   timeout_at = core.timeout_at,
   wait_for = core.wait_for,
+  TaskGroup = taskgroup.TaskGroup,
+  task_group = taskgroup.task_group,
 
   -- streams
   open_connection = streams.open_connection,

@@ -10,16 +10,42 @@ function report.text(err)
   return ok and text or ("(error object: %s)"):format(type(err))
 end
 
---- Tracebacks of a failed task and of those its error came through, from
--- where the error was raised outwards.
-function report.chain(task)
-  local chain, seen = {}, {}
+local add_chain
+
+--- Adds where the errors of a group were raised.
+local function add_origins(lines, seen, err)
+  for i = 1, err.exceptions.n or #err.exceptions do
+    local origin = err._origins and err._origins[i]
+    if core.isfuture(origin) then
+      add_chain(lines, seen, origin)
+    elseif core.isinstance(err.exceptions[i], core.ExceptionGroup) then
+      add_origins(lines, seen, err.exceptions[i])
+    elseif origin then
+      lines[#lines + 1] = (origin:gsub("^stack traceback:", "stack traceback of a group's body:"))
+    end
+  end
+end
+
+--- The error of a failed future if it is an exception group.
+local function group_of(future)
+  if not future:done() or future:cancelled() then
+    return nil
+  end
+  local err = future:exception()
+  return core.isinstance(err, core.ExceptionGroup) and err or nil
+end
+
+function add_chain(lines, seen, task)
+  local chain = {}
   while task and not seen[task] do
     seen[task] = true
     table.insert(chain, 1, task)
     task = core.cause(task)
   end
-  local lines = {}
+  local group = chain[1] and group_of(chain[1])
+  if group then
+    add_origins(lines, seen, group)
+  end
   for i, link in ipairs(chain) do
     if link.traceback then
       local trace = link:traceback():gsub("^stack traceback:", "")
@@ -27,6 +53,13 @@ function report.chain(task)
         i == 1 and "stack traceback of" or "awaited by", link:get_name(), trace)
     end
   end
+end
+
+--- Tracebacks of a failed task and of those its error came through, from
+-- where the error was raised outwards; of each error in an exception group.
+function report.chain(task)
+  local lines = {}
+  add_chain(lines, {}, task)
   return table.concat(lines, "\n")
 end
 

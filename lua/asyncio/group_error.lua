@@ -1,0 +1,153 @@
+--- Exception groups: several errors raised as one.
+-- A group keeps the shape its errors came in: what `split` and `subgroup`
+-- give has each error at the place in the tree where it was.
+
+local core = require("asyncio.core").api
+local report = require "asyncio.report"
+
+local group_error = {}
+
+local ExceptionGroup = core.ExceptionGroup
+
+--- Makes a group.
+-- @param list errors, with their count in `n`; the group keeps it
+-- @param origins for each error the task that failed with it, or a traceback
+function group_error.new(message, list, origins)
+  return setmetatable({ message = message, exceptions = list, _origins = origins }, ExceptionGroup)
+end
+
+local function is_group(err)
+  return core.isinstance(err, ExceptionGroup)
+end
+
+local function is_list(v)
+  return type(v) == "table" and getmetatable(v) == nil and #v > 0
+end
+
+--- A predicate out of what `split` takes: a class, a list of classes or a
+-- predicate.
+local function matcher(condition, name)
+  if type(condition) == "function" then
+    return condition
+  elseif is_list(condition) then
+    return function(err)
+      for _, class in ipairs(condition) do
+        if core.isinstance(err, class) then
+          return true
+        end
+      end
+      return false
+    end
+  elseif type(condition) == "table" then
+    return function(err)
+      return core.isinstance(err, condition)
+    end
+  end
+  error(("bad argument #1 to '%s' (class, list of classes or function expected, got %s)")
+    :format(name, condition == nil and "no value" or type(condition)), 3)
+end
+
+--- A group like `group`, but for its errors.
+local function derive(group, part)
+  if part.n == 0 then
+    return nil
+  end
+  local fresh = {}
+  for key, value in pairs(group) do
+    fresh[key] = value
+  end
+  fresh.exceptions, fresh._origins = part, part.origins
+  part.origins = nil
+  return setmetatable(fresh, getmetatable(group))
+end
+
+local function add(part, err, origin)
+  part.n = part.n + 1
+  part[part.n] = err
+  part.origins[part.n] = origin
+end
+
+local function divide(group, matches)
+  if matches(group) then
+    return group, nil
+  end
+  local found, rest = { n = 0, origins = {} }, { n = 0, origins = {} }
+  local list, origins = group.exceptions, group._origins or {}
+  for i = 1, list.n or #list do
+    local err = list[i]
+    if is_group(err) then
+      local inside, outside = divide(err, matches)
+      if inside then
+        add(found, inside, origins[i])
+      end
+      if outside then
+        add(rest, outside, origins[i])
+      end
+    else
+      add(matches(err) and found or rest, err, origins[i])
+    end
+  end
+  if found.n == 0 then
+    return nil, group
+  elseif rest.n == 0 then
+    return group, nil
+  end
+  return derive(group, found), derive(group, rest)
+end
+
+--- Divides the group: the part that matches and the rest; nil for none.
+-- @param condition a class, a list of classes, or a function of an error;
+-- it is asked about groups too, the outermost first
+function ExceptionGroup:split(condition)
+  return divide(self, matcher(condition, "split"))
+end
+
+--- The part of the group that matches, or nil.
+function ExceptionGroup:subgroup(condition)
+  return (divide(self, matcher(condition, "subgroup")))
+end
+
+--- Adds the lines of an error: the first goes behind `head`, the others are
+-- indented as far.
+local function draw(lines, head, err)
+  local margin = (" "):rep(#head)
+  if not is_group(err) then
+    lines[#lines + 1] = head .. report.text(err):gsub("\n", "\n" .. margin)
+    return
+  end
+  local list = err.exceptions
+  local count = list.n or #list
+  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, err.name, report.text(err.message), count,
+    count == 1 and "error" or "errors")
+  for i = 1, count do
+    draw(lines, ("%s  %d. "):format(margin, i), list[i])
+  end
+end
+
+--- A tree: the group, below it each error with its index.
+function ExceptionGroup:__tostring()
+  local lines = {}
+  draw(lines, "", self)
+  return table.concat(lines, "\n")
+end
+
+local function fail(i, what)
+  error(("bad argument #%d to 'ExceptionGroup' (%s)"):format(i, what), 3)
+end
+
+--- ExceptionGroup(message, list)
+getmetatable(ExceptionGroup).__call = function(_, message, list)
+  if type(message) ~= "string" then
+    fail(1, ("string expected, got %s"):format(message == nil and "no value" or type(message)))
+  elseif type(list) ~= "table" then
+    fail(2, ("list of errors expected, got %s"):format(list == nil and "no value" or type(list)))
+  end
+  local count = list.n or #list
+  if count == 0 then
+    fail(2, "list of one error at least expected, got an empty one")
+  end
+  local copy = table.move(list, 1, count, 1, { n = count })
+  return group_error.new(message, copy)
+end
+
+return group_error
