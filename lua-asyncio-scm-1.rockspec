@@ -29,6 +29,7 @@ build = {
       sources = {
         "src/asyncio.c",
         "src/core/anchor.c",
+        "src/core/children.c",
         "src/core/coroutine.c",
         "src/core/deadlock.c",
         "src/core/error.c",
@@ -47,6 +48,7 @@ build = {
         "src/core/timeout.c",
         "src/core/timer.c",
         "src/core/turn.c",
+        "src/core/wait.c",
         "src/net/address.c",
         "src/net/buffer.c",
         "src/net/connect.c",
@@ -67,6 +69,7 @@ build = {
     ["asyncio.race"] = "lua/asyncio/race.lua",
     ["asyncio.report"] = "lua/asyncio/report.lua",
     ["asyncio.runner"] = "lua/asyncio/runner.lua",
+    ["asyncio.scopes"] = "lua/asyncio/scopes.lua",
     ["asyncio.streams"] = "lua/asyncio/streams.lua",
     ["asyncio.taskgroup"] = "lua/asyncio/taskgroup.lua",
     ["asyncio.tasks"] = "lua/asyncio/tasks.lua",

@@ -53,4 +53,27 @@ asyncio.run(function()
   end)
   print("  " .. table.concat(finished, ", "))
   print("  timed out: " .. tostring(not ok and asyncio.isinstance(err, asyncio.TimeoutError)))
+
+  print("as_completed gives jobs as they finish, until the time is over:")
+  tasks = start()
+  tasks.timeout = 0.45
+  err = select(2, pcall(function()
+    for task in asyncio.as_completed(tasks) do
+      local e, failed = task:exception()
+      print("  " .. (failed and e or task:result()))
+    end
+  end))
+  print("  " .. tostring(err))
+  for _, task in ipairs(tasks) do
+    task:cancel()
+  end
+
+  print("a TaskGroup cancels the rest at the first failure, and raises all there were:")
+  err = select(2, pcall(asyncio.task_group, function(group)
+    for i = 1, 10 do
+      group:create_task(job, i)
+    end
+    group:create_task(asyncio.wait_for, job, 0.3, 10)
+  end))
+  print("  " .. tostring(err):gsub("\n", "\n  "))
 end)

@@ -106,7 +106,7 @@ talkative stops
       example.run("shutdown"))
   end)
 
-  it("gather_errors waits for the same jobs in four ways", function()
+  it("gather_errors waits for the same jobs in six ways", function()
     assert.equal([[
 gather raises the first error, while the other jobs run on:
   job 3 failed
@@ -135,6 +135,16 @@ wait_for gives each job half a second:
 timeout gives a whole block one second:
   job 1, job 2, job 4
   timed out: true
+as_completed gives jobs as they finish, until the time is over:
+  job 1
+  job 2
+  job 3 failed
+  job 4
+  TimeoutError: the time ran out
+a TaskGroup cancels the rest at the first failure, and raises all there were:
+  ExceptionGroup: unhandled errors in a TaskGroup (2 errors)
+    1. job 3 failed
+    2. TimeoutError: the time ran out
 ]], example.run("gather_errors"))
   end)
 

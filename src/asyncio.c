@@ -28,6 +28,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opentimer(L, state);
   las_opentimeout(L, state);
   las_opengather(L, state);
+  las_openwait(L, state);
   las_openreport(L, state);
   las_openreader(L, state);
   las_openwriter(L, state);

@@ -54,3 +54,50 @@ function asyncio.ExceptionGroup:split(condition) end
 ---@param condition asyncio.ErrorCondition
 ---@return asyncio.ExceptionGroup?
 function asyncio.ExceptionGroup:subgroup(condition) end
+
+asyncio.ALL_COMPLETED = "ALL_COMPLETED"
+asyncio.FIRST_COMPLETED = "FIRST_COMPLETED"
+asyncio.FIRST_EXCEPTION = "FIRST_EXCEPTION"
+
+---@class asyncio.WaitOptions
+---@field [integer] asyncio.Future
+---@field n? integer        length of the list
+---@field timeout? number   seconds
+---@field return_when? "ALL_COMPLETED" | "FIRST_COMPLETED" | "FIRST_EXCEPTION"
+
+---Waits until some or all tasks or futures are done. Never cancels them, never raises their errors.
+---@async
+---@param first asyncio.Future | asyncio.WaitOptions
+---@param ... asyncio.Future
+---@return asyncio.Future[] done     in the order of the arguments; length in field `n`
+---@return asyncio.Future[] pending  likewise
+function asyncio.wait(first, ...) end
+
+---@class asyncio.CompletedOptions
+---@field [integer] any     awaitables or functions
+---@field n? integer        length of the list
+---@field timeout? number   seconds for the whole loop
+
+---Iterates over tasks and futures in the order they finish.
+---@async
+---@param first any  an awaitable or function, or a table of them with options
+---@param ... any
+---@return async fun(): asyncio.Future?
+function asyncio.as_completed(first, ...) end
+
+---Calls `f(...)`; raises TimeoutError when the time runs out.
+---@async
+---@param delay number?  seconds; nil for no limit
+---@param f async fun(...): ...
+---@param ... any
+---@return any ...
+function asyncio.fail_after(delay, f, ...) end
+
+---Calls `f(...)`, and moves on when the time runs out.
+---@async
+---@param delay number?  seconds; nil for no limit
+---@param f async fun(...): ...
+---@param ... any
+---@return boolean finished
+---@return any ...  # the results, if finished
+function asyncio.move_on_after(delay, f, ...) end

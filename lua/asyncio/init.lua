@@ -9,6 +9,7 @@ local tasks = require "asyncio.tasks"
 local report = require "asyncio.report"
 local streams = require "asyncio.streams"
 local taskgroup = require "asyncio.taskgroup"
+local scopes = require "asyncio.scopes"
 
 local asyncio = {
   -- running
@@ -43,6 +44,13 @@ local asyncio = {
   timeout = core.timeout,
   timeout_at = core.timeout_at,
   wait_for = core.wait_for,
+  wait = core.wait,
+  as_completed = core.as_completed,
+  ALL_COMPLETED = "ALL_COMPLETED",
+  FIRST_COMPLETED = "FIRST_COMPLETED",
+  FIRST_EXCEPTION = "FIRST_EXCEPTION",
+  fail_after = scopes.fail_after,
+  move_on_after = scopes.move_on_after,
   TaskGroup = taskgroup.TaskGroup,
   task_group = taskgroup.task_group,
 

@@ -75,7 +75,7 @@ describe("a task", function()
     task = asyncio.create_task(function() return asyncio.await(task) end)
     assert.matches("cannot await itself", witness.text(asyncio.await, task))
     task = asyncio.create_task(function() return asyncio.gather(task) end)
-    assert.matches("cannot gather itself", witness.text(asyncio.await, task))
+    assert.matches("cannot wait for itself", witness.text(asyncio.await, task))
   end))
 
   it("may await the next through 10,000 of them", testing.virtual(function()

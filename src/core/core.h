@@ -59,7 +59,7 @@ typedef struct las_Task las_Task;
 /* types of userdata; their metatables hang off the state block */
 enum las_Type {
   LAS_TLOOP, LAS_TFUTURE, LAS_TTASK, LAS_THANDLE, LAS_TTIMERHANDLE,
-  LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER,
+  LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER, LAS_TCROWD,
   LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TLOOKUP,
   LAS_NTYPES
 };
@@ -624,6 +624,7 @@ LAS_API void las_opencoroutine (lua_State *L, int state);
 LAS_API void las_opentimer (lua_State *L, int state);
 LAS_API void las_opentimeout (lua_State *L, int state);
 LAS_API void las_opengather (lua_State *L, int state);
+LAS_API void las_openwait (lua_State *L, int state);
 LAS_API void las_openerror (lua_State *L, int state);
 LAS_API void las_openreport (lua_State *L, int state);
 

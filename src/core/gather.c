@@ -7,74 +7,43 @@
 
 #include <string.h>
 
-#include "core/core.h"
+#include "core/children.h"
 
-
-typedef struct Child {
-  las_Watch watch;	/* first; in 'f's list of waiters while 'linked' */
-  struct Gather *gather;
-  las_Future *f;	/* alive: the list of children */
-  int linked;
-} Child;
 
 typedef struct Gather {
   las_Work work;	/* passes a cancel on to the children */
   las_Task *task;	/* who waits here, while it does */
-  int n;		/* children; 'child' has as many */
-  int left;		/* not done yet */
-  int bad;		/* index of the first that failed, or -1 */
+  las_Child *bad;	/* the first that failed, or NULL */
   uint8_t keep;		/* 'return_exceptions'? */
   uint8_t cancelled;	/* was a cancel passed on? */
-  Child child[1];
+  las_Children all;	/* last */
 } Gather;
 
-/* stack of a gathering call: futures, is a table wanted, the Gather */
-enum {LIST = 1, ASTABLE, GATHER};
-
-
-static void unwatchall (Gather *g) {
-  int i;
-  g->task = NULL;
-  for (i = 0; i < g->n; i++) {
-    Child *c = &g->child[i];
-    if (c->linked) {
-      c->linked = 0;
-      las_unlink(&c->f->waiters, &c->watch.item);
-    }
-  }
-}
-
-
-static int isbad (const las_Future *f) {
-  return f->item.state == LAS_FAILED || f->item.state == LAS_CANCELLED;
-}
-
-
-/* Notes the outcome of a child. */
-static void note (Gather *g, int i) {
-  if (g->bad < 0 && isbad(g->child[i].f))
-    g->bad = i;
-}
+/* stack of a gathering call: list of futures, options, the Gather */
+enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, GATHER};
 
 
 /* Is there nothing more to wait for? */
 static int isover (const Gather *g) {
-  return g->left == 0 || (!g->keep && g->bad >= 0);
+  return g->all.left == 0 || (!g->keep && g->bad != NULL);
 }
 
 
-static void onchild (las_Watch *w, las_Future *f) {
-  Child *c = (Child *)w;
-  Gather *g = c->gather;
-  (void)f;
-  c->linked = 0;
-  g->left--;
-  note(g, (int)(c - g->child));
+static void onchild (las_Children *all, las_Child *c) {
+  Gather *g = las_owner(all, Gather, all);
+  if (g->bad == NULL && las_isbad(c->f))
+    g->bad = c;
   if (g->task != NULL && isover(g)) {
     las_Task *t = g->task;
     g->task = NULL;
     las_wake(t);
   }
+}
+
+
+static void unwatchall (Gather *g) {
+  g->task = NULL;
+  las_unwatchchildren(&g->all);
 }
 
 
@@ -87,9 +56,9 @@ static void leavegather (las_Task *t) {
 static void cancelall (las_Work *w) {
   Gather *g = las_owner(w, Gather, work);
   int i;
-  for (i = 0; i < g->n; i++) {
-    if (g->child[i].linked)
-      las_cancelinner(g->child[i].f);
+  for (i = 0; i < g->all.n; i++) {
+    if (g->all.child[i].linked)
+      las_cancelinner(g->all.child[i].f);
   }
 }
 
@@ -132,7 +101,7 @@ static int gather_gc (lua_State *L) {
 static int firstvalue (lua_State *L) {
   int top = lua_gettop(L);
   las_Future *f = (las_Future *)lua_touserdata(L, top);
-  if (isbad(f)) {
+  if (las_isbad(f)) {
     f->item.flags |= LAS_FSEEN;
     las_pusherror(L, top);
   }
@@ -144,7 +113,7 @@ static int firstvalue (lua_State *L) {
   }
   lua_replace(L, top);
   lua_settop(L, top);
-  return isbad(f);
+  return las_isbad(f);
 }
 
 
@@ -186,77 +155,26 @@ static int gatherk (lua_State *L, int status, lua_KContext ctx) {
   if (status == LUA_YIELD)
     las_checkwake(L);
   lua_settop(L, GATHER);
-  if (!g->keep && g->bad >= 0) {
-    lua_rawgeti(L, LIST, g->bad + 1);
+  if (!g->keep && g->bad != NULL) {
+    lua_rawgeti(L, LIST, (g->bad - g->all.child) + 1);
     return las_outcome(L, GATHER + 1);
   }
   if (g->cancelled)
     return las_raisecancel(L);
-  return lua_toboolean(L, ASTABLE) ? astable(L, g->n)
-                                   : asarguments(L, g->n);
+  return lua_istable(L, OPTIONS) ? astable(L, g->all.n)
+                                 : asarguments(L, g->all.n);
 }
 
 /* }================================================================== */
 
 
-/*
-** {==================================================================
-** Starting
-** ===================================================================
-*/
-
-/* Raises unless every child can be waited for or started. */
-static void checkchildren (lua_State *L, las_Task *t, int n) {
-  int i;
-  for (i = 1; i <= n; i++) {
-    int arg = lua_toboolean(L, ASTABLE) ? 1 : i;
-    lua_rawgeti(L, LIST, i);
-    if (lua_touserdata(L, -1) == (void *)t)
-      luaL_argerror(L, arg, "a task cannot gather itself");
-    las_checkstartable(L, t->f.loop, lua_gettop(L), arg);
-    lua_pop(L, 1);
-  }
-}
-
-
-/* Makes futures of the children. A function given twice runs twice; any
-   other thing is one future in both places ('seen' maps it). */
-static void startchildren (lua_State *L, las_Loop *lp, int n) {
-  int i, seen, top = lua_gettop(L);
-  lua_newtable(L);
-  seen = lua_gettop(L);
-  for (i = 1; i <= n; i++) {
-    int once = (lua_rawgeti(L, LIST, i) != LUA_TFUNCTION);
-    if (once) {
-      lua_pushvalue(L, -1);
-      if (lua_rawget(L, seen) != LUA_TNIL) {
-        lua_rawseti(L, LIST, i);
-        lua_pop(L, 1);
-        continue;
-      }
-      lua_pop(L, 1);
-      lua_pushvalue(L, -1);
-    }
-    las_ensurefuture(L, lp, lua_gettop(L), i);
-    if (once) {
-      lua_pushvalue(L, -1);
-      lua_rawseti(L, LIST, i);
-      lua_rawset(L, seen);
-    }
-    else
-      lua_rawseti(L, LIST, i);
-  }
-  lua_settop(L, top);
-}
-
-
 static Gather *newgather (lua_State *L, int n, int keep) {
-  size_t size = sizeof(Gather) + (size_t)n * sizeof(Child);
+  size_t size = las_childrensize(Gather, n);
   Gather *g = (Gather *)lua_newuserdatauv(L, size, 1);
   memset(g, 0, size);
   g->work.run = cancelall;
   g->keep = (uint8_t)keep;
-  g->bad = -1;
+  g->all.done = onchild;
   lua_pushvalue(L, LIST);
   lua_setiuservalue(L, -2, 1);
   las_settype(L, LAS_TGATHER);
@@ -264,68 +182,25 @@ static Gather *newgather (lua_State *L, int n, int keep) {
 }
 
 
-static void watchall (lua_State *L, Gather *g, int n) {
-  for (; g->n < n; g->n++) {
-    Child *c = &g->child[g->n];
-    lua_rawgeti(L, LIST, g->n + 1);
-    c->f = (las_Future *)lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    c->gather = g;
-    c->watch.item.type = LAS_WATCH;
-    c->watch.told = onchild;
-    if (c->f->item.state == LAS_PENDING) {
-      c->linked = 1;
-      g->left++;
-      las_append(&c->f->waiters, &c->watch.item);
-    }
-    else
-      note(g, g->n);
-  }
-}
-
-
-/* Puts the children into a fresh table at LIST. Returns their number. */
-static int tolist (lua_State *L, int *keep) {
-  static const char *const names[] = {"return_exceptions", "n", NULL};
-  int i, n = lua_gettop(L);
-  int table = (n == 1 && lua_istable(L, 1) && !las_isthing(L, 1));
-  *keep = 0;
-  if (table) {
-    las_checkoptions(L, 1, names);
-    n = las_listlen(L, 1);
-    lua_getfield(L, 1, "return_exceptions");
-    *keep = lua_toboolean(L, -1);
-    lua_createtable(L, n, 0);
-    for (i = 1; i <= n; i++) {
-      lua_geti(L, 1, i);
-      lua_rawseti(L, -2, i);
-    }
-    lua_replace(L, LIST);
-  }
-  else {
-    lua_createtable(L, n, 0);
-    lua_insert(L, LIST);
-    for (i = n; i >= 1; i--)
-      lua_rawseti(L, LIST, i);
-  }
-  lua_settop(L, LIST);
-  lua_pushboolean(L, table);
-  return n;
-}
-
-
 /* gather(...) or gather{..., return_exceptions =} */
 static int asyncio_gather (lua_State *L) {
+  static const char *const options[] = {"return_exceptions", "n", NULL};
   las_Task *t = las_checktask(L, "gather");
   Gather *g;
-  int keep, n = tolist(L, &keep);
-  checkchildren(L, t, n);
+  int keep = 0, n = las_listchildren(L, options);
+  if (lua_istable(L, OPTIONS)) {
+    lua_getfield(L, OPTIONS, "return_exceptions");
+    keep = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+  }
+  las_checkchildren(L, t, n);
   las_checkcancel(L, t);
   g = newgather(L, n, keep);
-  startchildren(L, t->f.loop, n);
-  watchall(L, g, n);
+  las_startchildren(L, t->f.loop, n);
+  las_setchildren(L, &g->all, n);
   if (isover(g))
     return gatherk(L, LUA_OK, 0);
+  las_watchchildren(&g->all);
   g->task = t;
   las_park(t, &gatherwait, g);
   return lua_yieldk(L, 0, 0, gatherk);
@@ -344,5 +219,3 @@ void las_opengather (lua_State *L, int state) {
   las_newtype(L, state, LAS_TGATHER, "asyncio.Gather", NULL, meta);
   las_setfuncs(L, state, funcs);
 }
-
-/* }================================================================== */

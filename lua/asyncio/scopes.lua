@@ -1,0 +1,56 @@
+--- Scopes that are functions: time limits which may end without an error.
+-- A closing variable can replace an error but not swallow it; a call can.
+
+local core = require("asyncio.core").api
+local check = require "asyncio.check"
+
+local scopes = {}
+
+local optional_seconds = check.optional(check.seconds)
+
+--- Calls `f(...)`; of a coroutine function it runs the body.
+local function call(f, ...)
+  if core.iscoroutinefunction(f) then
+    return core.await(f(...))
+  end
+  return f(...)
+end
+
+--- Runs `f(...)` with a time limit.
+-- @param delay seconds, or nil for no limit
+-- @return the results; raises TimeoutError when the time ran out
+function scopes.fail_after(delay, f, ...)
+  check.task "fail_after"
+  check.argument("fail_after", 1, delay, optional_seconds)
+  check.argument("fail_after", 2, f, check.callable)
+  local _ <close> = core.timeout(delay)
+  return call(f, ...)
+end
+
+local function limited(outcome, delay, f, ...)
+  local _ <close> = core.timeout(delay)
+  local results = table.pack(pcall(call, f, ...))
+  outcome.results = results
+  if not results[1] then
+    error(results[2], 0)  -- for the scope to see
+  end
+end
+
+--- Runs `f(...)` with a time limit, and moves on when the time runs out.
+-- @return true and the results, or false
+function scopes.move_on_after(delay, f, ...)
+  check.task "move_on_after"
+  check.argument("move_on_after", 1, delay, optional_seconds)
+  check.argument("move_on_after", 2, f, check.callable)
+  local outcome = {}
+  local ok, err = pcall(limited, outcome, delay, f, ...)
+  local results = outcome.results
+  if ok then
+    return table.unpack(results, 1, results.n)
+  elseif results and not rawequal(err, results[2]) and core.isinstance(err, core.TimeoutError) then
+    return false  -- the scope made it of its own cancel
+  end
+  error(err, 0)
+end
+
+return scopes

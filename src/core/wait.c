@@ -1,0 +1,415 @@
+/*
+** wait.c
+** wait and as_completed: those who wait for some of many futures.
+** Neither ever cancels a child or raises what one failed with; leaving the
+** wait, for whatever reason, leaves the children to themselves.
+*/
+
+#include <string.h>
+
+#include "core/children.h"
+
+
+/* What a crowd waits for. */
+enum Until {
+  ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION,	/* wait */
+  NEXT	/* as_completed: one that was not given yet */
+};
+
+typedef struct Crowd {
+  las_Watch alarm;	/* first; in the heap while 'armed' */
+  las_Loop *loop;	/* alive: user value LOOP */
+  las_Task *task;	/* who waits here, while it does */
+  las_List finished;	/* children, in the order they finished */
+  uint8_t until;	/* enum Until */
+  uint8_t failed;	/* has any child raised an error? */
+  uint8_t armed;
+  uint8_t expired;	/* is the time over? */
+  las_Children all;	/* last */
+} Crowd;
+
+/* user values: list of futures (a given one is taken out) */
+enum {CHILDREN = 1, LOOP, NUSER = LOOP};
+
+/* stack of a call: list of futures, options, the Crowd */
+enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, CROWD};
+
+
+/*
+** {==================================================================
+** Waiting
+** ===================================================================
+*/
+
+/* Is there nothing more to wait for? */
+static int isenough (const Crowd *c) {
+  if (c->expired || c->all.left == 0)
+    return 1;
+  switch (c->until) {
+    case FIRST_COMPLETED: return c->all.left < c->all.n;
+    case FIRST_EXCEPTION: return c->failed;
+    case NEXT: return c->finished != NULL;
+    default: return 0;
+  }
+}
+
+
+static void wakeup (Crowd *c) {
+  las_Task *t = c->task;
+  if (t != NULL && isenough(c)) {
+    c->task = NULL;
+    las_wake(t);
+  }
+}
+
+
+static void onchild (las_Children *all, las_Child *child) {
+  Crowd *c = las_owner(all, Crowd, all);
+  las_append(&c->finished, &child->watch.item);
+  if (child->f->item.state == LAS_FAILED)
+    c->failed = 1;
+  wakeup(c);
+}
+
+
+static void onalarm (las_Watch *w, las_Future *f) {
+  Crowd *c = (Crowd *)w;
+  (void)f;
+  c->armed = 0;
+  c->expired = 1;
+  las_unwatchchildren(&c->all);
+  wakeup(c);
+}
+
+
+/* A time that is over ends the next wait: the turn under way must look for
+   deadlines when it ends. */
+static void arm (lua_State *L, Crowd *c, lua_Number seconds) {
+  las_Loop *lp = c->loop;
+  if (!las_heapreserve(&lp->heap))
+    luaL_error(L, "not enough memory");
+  las_heapadd(&lp->heap, &c->alarm.item, las_after(lp, seconds));
+  if (seconds <= 0)
+    lp->ticks += LAS_POLLEVERY;
+  c->armed = 1;
+}
+
+
+static void endwait (Crowd *c) {
+  las_unwatchchildren(&c->all);
+  if (c->armed && !c->loop->closed)
+    las_heapremove(&c->loop->heap, &c->alarm.item);
+  c->armed = 0;
+}
+
+
+static void leavewait (las_Task *t) {
+  Crowd *c = (Crowd *)t->what;
+  c->task = NULL;
+  endwait(c);
+}
+
+
+/* the loop over what is completed may go on */
+static void leavenext (las_Task *t) {
+  ((Crowd *)t->what)->task = NULL;
+}
+
+static const las_Wait waitwait = {.name = "wait", .leave = leavewait};
+static const las_Wait nextwait = {.name = "as_completed", .leave = leavenext};
+
+
+/* As for a Gather: no watch may stay behind, and no task wait on. */
+static int crowd_gc (lua_State *L) {
+  Crowd *c = (Crowd *)lua_touserdata(L, 1);
+  las_Task *t = c->task;
+  c->task = NULL;
+  endwait(c);
+  if (t != NULL && t->f.item.phase == LAS_PARKED && !c->loop->closed) {
+    t->f.item.flags |= LAS_FTHROW;
+    las_wake(t);
+  }
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Arguments
+** ===================================================================
+*/
+
+static enum Until checkuntil (lua_State *L) {
+  static const char *const names[] = {
+    "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", NULL
+  };
+  enum Until until = ALL_COMPLETED;
+  if (lua_istable(L, OPTIONS) &&
+      lua_getfield(L, OPTIONS, "return_when") != LUA_TNIL) {
+    const char *name = lua_tostring(L, -1);
+    int i = 0;
+    while (names[i] != NULL && (name == NULL || strcmp(names[i], name) != 0))
+      i++;
+    luaL_argcheck(L, names[i] != NULL, 1,
+                  "option 'return_when' must be asyncio.ALL_COMPLETED,"
+                  " FIRST_COMPLETED or FIRST_EXCEPTION");
+    until = (enum Until)i;
+  }
+  lua_settop(L, OPTIONS);
+  return until;
+}
+
+
+/* Option 'timeout'; false if there is none. */
+static int checktimeout (lua_State *L, lua_Number *seconds) {
+  int has = lua_istable(L, OPTIONS) &&
+            lua_getfield(L, OPTIONS, "timeout") != LUA_TNIL;
+  if (has) {
+    *seconds = lua_tonumber(L, -1);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER && *seconds == *seconds,
+                  1, "option 'timeout' must be a number of seconds");
+  }
+  lua_settop(L, OPTIONS);
+  return has;
+}
+
+
+/* Raises unless all are tasks or futures. */
+static void checkfutures (lua_State *L, int n) {
+  int i;
+  if (n == 0)
+    luaL_argerror(L, 1, "one task or future at least expected, got none");
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, LIST, i);
+    if (las_tofuture(L, las_state(L), -1) == NULL) {
+      const char *got = luaL_typename(L, -1);
+      if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING)
+        got = lua_tostring(L, -1);
+      luaL_argerror(L, las_childarg(L, i), lua_pushfstring(L,
+                    "task or future expected, got %s", got));
+    }
+    lua_pop(L, 1);
+  }
+}
+
+
+/* A crowd of the 'n' futures in the list. [-0, +1, m] */
+static Crowd *newcrowd (lua_State *L, las_Loop *lp, int n,
+                        enum Until until) {
+  size_t size = las_childrensize(Crowd, n);
+  Crowd *c = (Crowd *)lua_newuserdatauv(L, size, NUSER);
+  memset(c, 0, size);
+  c->alarm.item.type = LAS_WATCH;
+  c->alarm.told = onalarm;
+  c->loop = lp;
+  c->until = (uint8_t)until;
+  c->all.done = onchild;
+  lua_pushvalue(L, LIST);
+  lua_setiuservalue(L, -2, CHILDREN);
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -2, LOOP);
+  las_settype(L, LAS_TCROWD);
+  las_setchildren(L, &c->all, n);
+  return c;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** wait
+** ===================================================================
+*/
+
+/* The two lists, in the order of the arguments. */
+static int pushlists (lua_State *L, int n) {
+  enum {DONE = CROWD + 1, PENDING};
+  lua_Integer count[2] = {0, 0};
+  int i;
+  lua_settop(L, CROWD);
+  lua_createtable(L, n, 1);
+  lua_createtable(L, 0, 1);
+  for (i = 1; i <= n; i++) {
+    int pending;
+    lua_rawgeti(L, LIST, i);
+    pending = las_tofuture(L, las_state(L), -1)->item.state == LAS_PENDING;
+    lua_rawseti(L, DONE + pending, ++count[pending]);
+  }
+  for (i = 0; i < 2; i++) {
+    lua_pushinteger(L, count[i]);
+    lua_setfield(L, DONE + i, "n");
+  }
+  return 2;
+}
+
+
+static int waitk (lua_State *L, int status, lua_KContext ctx) {
+  Crowd *c = (Crowd *)lua_touserdata(L, CROWD);
+  (void)ctx;
+  endwait(c);
+  if (status == LUA_YIELD)
+    las_checkwake(L);
+  return pushlists(L, c->all.n);
+}
+
+
+/* wait(f, ...) or wait{f, ..., timeout =, return_when =} */
+static int asyncio_wait (lua_State *L) {
+  static const char *const options[] = {
+    "timeout", "return_when", "n", NULL
+  };
+  las_Task *t = las_checktask(L, "wait");
+  int n = las_listchildren(L, options);
+  lua_Number seconds = 0;
+  int limited = checktimeout(L, &seconds);
+  enum Until until = checkuntil(L);
+  Crowd *c;
+  checkfutures(L, n);
+  las_checkchildren(L, t, n);
+  c = newcrowd(L, t->f.loop, las_dedupchildren(L, n), until);
+  if (isenough(c)) {
+    if (!las_spent(t->f.loop))
+      return waitk(L, LUA_OK, 0);
+    las_giveway(L, t);
+  }
+  else {
+    las_checkcancel(L, t);
+    if (limited)
+      arm(L, c, seconds);
+    las_watchchildren(&c->all);
+    c->task = t;
+    las_park(t, &waitwait, c);
+  }
+  return lua_yieldk(L, 0, 0, waitk);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** as_completed
+** ===================================================================
+*/
+
+/* Pushes the child that finished first of those not given yet. */
+static int give (lua_State *L, Crowd *c) {
+  las_Child *child = (las_Child *)c->finished;
+  lua_Integer i = (child - c->all.child) + 1;
+  las_unlink(&c->finished, &child->watch.item);
+  lua_getiuservalue(L, 1, CHILDREN);
+  lua_rawgeti(L, -1, i);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, i);
+  return 1;
+}
+
+
+static int nextk (lua_State *L, int status, lua_KContext ctx);
+
+
+static int next (lua_State *L, las_Task *t, Crowd *c) {
+  if (c->finished != NULL)
+    return give(L, c);
+  if (c->all.left == 0) {
+    endwait(c);
+    lua_pushnil(L);
+    return 1;
+  }
+  if (c->expired)
+    return las_error(L, "TimeoutError", "the time ran out");
+  las_checkcancel(L, t);
+  c->task = t;
+  las_park(t, &nextwait, c);
+  return lua_yieldk(L, 0, 0, nextk);
+}
+
+
+/* Another task may have been faster: then it waits again. */
+static int nextk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  return next(L, las_checkwake(L), (Crowd *)lua_touserdata(L, 1));
+}
+
+
+/* the iterator of a loop: crowd(_, _) */
+static int crowd_call (lua_State *L) {
+  Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
+  las_Task *t = las_checktask(L, "as_completed");
+  if (t->f.loop != c->loop)
+    return luaL_error(L, "as_completed of another loop");
+  if (c->task != NULL)
+    return luaL_error(L, "another task waits in this as_completed");
+  lua_settop(L, 1);
+  if (isenough(c) && las_spent(t->f.loop)) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, 0, nextk);
+  }
+  return next(L, t, c);
+}
+
+
+/* The loop is left: the children run on. */
+static int crowd_close (lua_State *L) {
+  Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
+  endwait(c);
+  c->finished = NULL;
+  c->all.left = 0;
+  lua_newtable(L);
+  lua_setiuservalue(L, 1, CHILDREN);
+  wakeup(c);
+  return 0;
+}
+
+
+static int crowd_tostring (lua_State *L) {
+  Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
+  lua_pushfstring(L, "as_completed<pending=%d>", c->all.left);
+  return 1;
+}
+
+
+/* as_completed(aw, ...) or as_completed{aw, ..., timeout =}: iterator, and
+   what closes it */
+static int asyncio_as_completed (lua_State *L) {
+  static const char *const options[] = {"timeout", "n", NULL};
+  las_Task *t = las_checktask(L, "as_completed");
+  int n = las_listchildren(L, options);
+  lua_Number seconds = 0;
+  int limited = checktimeout(L, &seconds);
+  Crowd *c;
+  las_checkchildren(L, t, n);
+  las_startchildren(L, t->f.loop, n);
+  c = newcrowd(L, t->f.loop, las_dedupchildren(L, n), NEXT);
+  if (limited)
+    arm(L, c, seconds);
+  las_watchchildren(&c->all);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  lua_pushvalue(L, CROWD);
+  return 4;
+}
+
+/* }================================================================== */
+
+
+void las_openwait (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"wait", asyncio_wait},
+    {"as_completed", asyncio_as_completed},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__call", crowd_call},
+    {"__close", crowd_close},
+    {"__gc", crowd_gc},
+    {"__tostring", crowd_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TCROWD, "asyncio.as_completed", NULL, meta);
+  las_setfuncs(L, state, funcs);
+}
