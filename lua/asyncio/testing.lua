@@ -5,7 +5,7 @@ local report = require "asyncio.report"
 
 local testing = {}
 
-local DEADLINE = 10  -- seconds of the loop's clock
+local DEADLINE = 10  -- real seconds
 
 local function check_options(options, known, name)
   for key in pairs(options) do
@@ -65,8 +65,8 @@ local known = { clock = true, autojump = true, timeout = true, leaks = true, n =
 --- Runs a test in a task of a loop of its own; raises its error, or one that
 -- says what it left behind.
 -- @param options `[1]` the function, then its arguments; `clock`, `autojump`;
--- `timeout`: deadline in seconds of that clock (10); `leaks = true`: don't
--- look for what is left over
+-- `timeout`: deadline in real seconds, whatever the clock (10);
+-- `leaks = true`: don't look for what is left over
 function testing.run(options, ...)
   if type(options) == "function" then
     options = table.pack(options, ...)
@@ -79,20 +79,16 @@ function testing.run(options, ...)
   end)
   local limit = options.timeout or DEADLINE
   local main = loop:create_task(table.unpack(options, 1, options.n or #options))
-  local expired
-  local alarm = loop:call_later(limit, function()
-    expired = ("the test is not done after %g s\n%s"):format(limit, main:traceback())
-    main:cancel()
-  end)
+  core.set_limit(loop, limit)
   local results = table.pack(pcall(loop.run_until_complete, loop, main))
-  alarm:cancel()
+  core.set_limit(loop, nil)
   pcall(loop.run_until_complete, loop, function() core.sleep(0) end)
   local left = options.leaks and {} or leftovers(loop)
   cancel_all(loop)
   loop:close()
   collectgarbage()
-  if expired then
-    error(expired, 0)
+  if core.overdue(loop) then
+    error(("the test is not done after %g s\n%s"):format(limit, report.text(results[2])), 0)
   elseif not results[1] then
     error(with_traceback(results[2], main), 0)
   elseif #unhandled > 0 then

@@ -97,7 +97,8 @@ void las_deadlockerror (lua_State *L, las_Loop *lp) {
   las_Task *circle = NULL;
   uint32_t slot;
   luaL_checkstack(L, 12, NULL);
-  lua_pushliteral(L, "nothing can ever wake the main task");
+  lua_pushstring(L, lp->overdue ? "the time is over"
+                                : "nothing can ever wake the main task");
   for (slot = 1; slot <= lp->nslots; slot++) {
     las_Task *t;
     las_pushanchored(L, lp, slot);

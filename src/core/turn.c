@@ -111,6 +111,8 @@ static uint64_t nextdue (const las_Loop *lp) {
   uint64_t when = (lp->heap.n > 0) ? lp->heap.v[0].when : NEVER;
   if (lp->grace != 0 && lp->grace < when)
     when = lp->grace;
+  if (lp->limit != 0 && !lp->virtual && lp->limit < when)
+    when = lp->limit;
   return when;
 }
 
@@ -174,7 +176,10 @@ static void checklimit (las_Loop *lp) {
   if (lp->limit != 0 && uv_hrtime() >= lp->limit) {
     lp->limit = 0;
     lp->overdue = 1;
-    las_cancel(lp->main);
+    if (lp->main->item.phase == LAS_PARKED)
+      las_deadlock(lp);
+    else
+      las_cancel(lp->main);
   }
 }
 
