@@ -5,6 +5,7 @@
 
 #include "core/core.h"
 #include "net/net.h"
+#include "sync/sync.h"
 
 
 /* The functions lie one level down, in 'api': so an error message names them
@@ -30,6 +31,9 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opengather(L, state);
   las_openwait(L, state);
   las_openreport(L, state);
+  las_openlock(L, state);
+  las_openevent(L, state);
+  las_opensemaphore(L, state);
   las_openreader(L, state);
   las_openwriter(L, state);
   las_openconnect(L, state);

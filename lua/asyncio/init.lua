@@ -54,6 +54,12 @@ local asyncio = {
   TaskGroup = taskgroup.TaskGroup,
   task_group = taskgroup.task_group,
 
+  -- synchronisation and queues
+  Lock = core.Lock,
+  Event = core.Event,
+  Semaphore = core.Semaphore,
+  BoundedSemaphore = core.BoundedSemaphore,
+
   -- streams
   open_connection = streams.open_connection,
   open_unix_connection = streams.open_unix_connection,

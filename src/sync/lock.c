@@ -1,0 +1,159 @@
+/*
+** lock.c
+** Locks: one task at a time.
+** Releasing gives the lock to the first in line at once, so nobody who comes
+** between can take it, and a waiter that wakes has it.
+*/
+
+#include <string.h>
+
+#include "sync/sync.h"
+
+
+/*
+** {==================================================================
+** What conditions share
+** ===================================================================
+*/
+
+const las_Wait las_lockwait = {.name = "lock", .leave = las_leavelist};
+
+
+/* The lock was given to this task. */
+static int acquirek (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  las_checkwake(L);
+  ((las_Lock *)ctx)->co = L;  /* may be one inside the task's own */
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+/* The task gave way: its turn has come again. */
+static int againk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return las_acquirelock(L, las_checkwake(L), (las_Lock *)ctx);
+}
+
+
+int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk) {
+  if (las_unlikely(lk->owner != 0)) {
+    las_waitin(L, t, &lk->line.waiters, &las_lockwait);
+    return lua_yieldk(L, 0, (lua_KContext)lk, acquirek);
+  }
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, (lua_KContext)lk, againk);
+  }
+  lk->owner = t->id;
+  lk->co = L;
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+void las_releaselock (las_Lock *lk) {
+  las_Task *next = (las_Task *)lk->line.waiters;
+  if (next != NULL) {
+    lk->owner = next->id;
+    lk->co = next->co;
+    las_wakefirst(&lk->line.waiters);
+  }
+  else {
+    lk->owner = 0;
+    lk->co = NULL;
+  }
+}
+
+
+las_Lock *las_newlock (lua_State *L) {
+  las_Lock *lk = (las_Lock *)lua_newuserdatauv(L, sizeof(*lk), LAS_USLOOP);
+  memset(lk, 0, sizeof(*lk));
+  las_settype(L, LAS_TLOCK);
+  return lk;
+}
+
+/* }================================================================== */
+
+
+static las_Lock *checklock (lua_State *L) {
+  return (las_Lock *)las_check(L, 1, LAS_TLOCK);
+}
+
+
+static int asyncio_Lock (lua_State *L) {
+  las_newlock(L);
+  return 1;
+}
+
+
+/* lock:acquire(): the lock itself */
+static int lock_acquire (lua_State *L) {
+  las_Task *t = las_checktask(L, "Lock:acquire");
+  las_Lock *lk = checklock(L);
+  las_useline(L, 1, &lk->line, t);
+  return las_acquirelock(L, t, lk);
+}
+
+
+static int lock_release (lua_State *L) {
+  las_Lock *lk = checklock(L);
+  if (lk->owner == 0)
+    return luaL_error(L, "the lock is not held");
+  las_releaselock(lk);
+  return 0;
+}
+
+
+static int lock_locked (lua_State *L) {
+  lua_pushboolean(L, checklock(L)->owner != 0);
+  return 1;
+}
+
+
+/* End of 'local _ <close> = lock:acquire()': it may have been released, and
+   somebody else may hold it by now. */
+static int lock_close (lua_State *L) {
+  las_Lock *lk = checklock(L);
+  if (lk->owner != 0 && lk->co == L)
+    las_releaselock(lk);
+  return 0;
+}
+
+
+static int lock_gc (lua_State *L) {
+  las_Lock *lk = (las_Lock *)lua_touserdata(L, 1);
+  las_dropwaiters(lk->line.loop, &lk->line.waiters);
+  return 0;
+}
+
+
+static int lock_tostring (lua_State *L) {
+  las_Lock *lk = checklock(L);
+  lua_pushfstring(L, "Lock<state=%s, waiters=%d>",
+                  lk->owner ? "locked" : "free",
+                  las_listcount(&lk->line.waiters));
+  return 1;
+}
+
+
+void las_openlock (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"Lock", asyncio_Lock},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"acquire", lock_acquire},
+    {"release", lock_release},
+    {"locked", lock_locked},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__close", lock_close},
+    {"__gc", lock_gc},
+    {"__tostring", lock_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TLOCK, "asyncio.Lock", methods, meta);
+  las_setfuncs(L, state, funcs);
+}

@@ -1,0 +1,172 @@
+/*
+** semaphore.c
+** Semaphores: so many permits, for as many tasks at a time.
+** A permit that comes back goes to the first in line at once; there are free
+** ones only while nobody waits.
+*/
+
+#include <string.h>
+
+#include "sync/sync.h"
+
+
+typedef struct Semaphore {
+  las_Line line;	/* first */
+  lua_Integer value;	/* permits that are free */
+  lua_Integer bound;	/* more than these are never free */
+} Semaphore;
+
+static const las_Wait semwait = {.name = "semaphore",
+                                 .leave = las_leavelist};
+
+
+static Semaphore *checksem (lua_State *L) {
+  return (Semaphore *)las_check(L, 1, LAS_TSEMAPHORE);
+}
+
+
+static int isbounded (const Semaphore *s) {
+  return s->bound != LUA_MAXINTEGER;
+}
+
+
+static Semaphore *newsem (lua_State *L) {
+  lua_Integer value = luaL_optinteger(L, 1, 1);
+  Semaphore *s;
+  luaL_argcheck(L, value >= 0, 1, "value must not be negative");
+  s = (Semaphore *)lua_newuserdatauv(L, sizeof(*s), LAS_USLOOP);
+  memset(s, 0, sizeof(*s));
+  s->value = value;
+  s->bound = LUA_MAXINTEGER;
+  las_settype(L, LAS_TSEMAPHORE);
+  return s;
+}
+
+
+/* Semaphore([n]): n permits, 1 by default */
+static int asyncio_Semaphore (lua_State *L) {
+  newsem(L);
+  return 1;
+}
+
+
+/* BoundedSemaphore([n]): there can never be more than these n */
+static int asyncio_BoundedSemaphore (lua_State *L) {
+  Semaphore *s = newsem(L);
+  s->bound = s->value;
+  return 1;
+}
+
+
+static int acquire (lua_State *L, las_Task *t, Semaphore *s);
+
+
+/* A permit was given to this task. */
+static int acquirek (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  las_checkwake(L);
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+static int againk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return acquire(L, las_checkwake(L), (Semaphore *)ctx);
+}
+
+
+static int acquire (lua_State *L, las_Task *t, Semaphore *s) {
+  if (s->value == 0) {
+    las_waitin(L, t, &s->line.waiters, &semwait);
+    return lua_yieldk(L, 0, 0, acquirek);
+  }
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, (lua_KContext)s, againk);
+  }
+  s->value--;
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+/* semaphore:acquire(): the semaphore itself */
+static int semaphore_acquire (lua_State *L) {
+  las_Task *t = las_checktask(L, "Semaphore:acquire");
+  Semaphore *s = checksem(L);
+  las_useline(L, 1, &s->line, t);
+  return acquire(L, t, s);
+}
+
+
+/* Gives a permit back; false if none is out. */
+static int release (Semaphore *s) {
+  if (s->value >= s->bound)
+    return 0;
+  if (s->line.waiters != NULL)
+    las_wakefirst(&s->line.waiters);
+  else
+    s->value++;
+  return 1;
+}
+
+
+static int semaphore_release (lua_State *L) {
+  if (!release(checksem(L)))
+    return luaL_error(L, "the semaphore was released too often");
+  return 0;
+}
+
+
+static int semaphore_locked (lua_State *L) {
+  lua_pushboolean(L, checksem(L)->value == 0);
+  return 1;
+}
+
+
+/* End of 'local _ <close> = semaphore:acquire()'. */
+static int semaphore_close (lua_State *L) {
+  release(checksem(L));
+  return 0;
+}
+
+
+static int semaphore_gc (lua_State *L) {
+  Semaphore *s = (Semaphore *)lua_touserdata(L, 1);
+  las_dropwaiters(s->line.loop, &s->line.waiters);
+  return 0;
+}
+
+
+static int semaphore_tostring (lua_State *L) {
+  Semaphore *s = checksem(L);
+  lua_pushfstring(L, "%s<value=%I, waiters=%d>",
+                  isbounded(s) ? "BoundedSemaphore" : "Semaphore",
+                  (LUAI_UACINT)s->value, las_listcount(&s->line.waiters));
+  return 1;
+}
+
+
+void las_opensemaphore (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"Semaphore", asyncio_Semaphore},
+    {"BoundedSemaphore", asyncio_BoundedSemaphore},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"acquire", semaphore_acquire},
+    {"release", semaphore_release},
+    {"locked", semaphore_locked},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__close", semaphore_close},
+    {"__gc", semaphore_gc},
+    {"__tostring", semaphore_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TSEMAPHORE, "asyncio.Semaphore", methods, meta);
+  las_setfuncs(L, state, funcs);
+}
