@@ -207,6 +207,42 @@ rows[#rows + 1] = {
   },
 }
 
--- Here: a free lock (`bare.lua calls`), a queue(100) pipe, queue ping-pong.
+rows[#rows + 1] = {
+  id = "lock",
+  title = "acquire + release",
+  columns = { { "ns", "ns each" } },
+  ratio = "ns",
+  ours = task("asyncio", "lock"),
+  peers = {
+    bare("two empty C methods", "calls", { most = 3.2 }),
+    task("uvloop", "lock"), task("python", "lock"),
+  },
+}
+
+rows[#rows + 1] = {
+  id = "pipe",
+  title = "queue(100), an item",
+  columns = { { "ns", "ns each" } },
+  ratio = "ns",
+  ours = task("asyncio", "pipe"),
+  peers = {
+    bare("resume + yield, one", "switch_hot", { most = 2 }),
+    task("cqueues", "pipe"), task("uvloop", "pipe"),
+    task("python", "pipe"),
+  },
+}
+
+rows[#rows + 1] = {
+  id = "pingpong",
+  title = "queue, there and back",
+  columns = { { "ns", "ns each" } },
+  ratio = "ns",
+  ours = task("asyncio", "pingpong"),
+  peers = {
+    bare("resume + yield, one", "switch_hot", { most = 7 }),
+    task("cqueues", "pingpong"), task("uvloop", "pingpong"),
+    task("python", "pingpong"),
+  },
+}
 
 return rows

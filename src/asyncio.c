@@ -34,6 +34,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openlock(L, state);
   las_openevent(L, state);
   las_opensemaphore(L, state);
+  las_openqueue(L, state);
   las_openreader(L, state);
   las_openwriter(L, state);
   las_openconnect(L, state);

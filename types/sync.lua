@@ -1,5 +1,5 @@
 ---@meta
---- Locks, events and semaphores.
+--- Locks, events and queues.
 
 ---@class asyncio.Lock
 local Lock = {}
@@ -45,6 +45,56 @@ function Semaphore:release() end
 ---@return boolean locked whether no permit is free
 function Semaphore:locked() end
 
+---@class asyncio.Queue
+local Queue = {}
+
+--- Waits for room and puts an item.
+---@async
+---@param item any not nil
+function Queue:put(item) end
+
+--- Waits for an item and takes it.
+---@async
+---@return any
+function Queue:get() end
+
+--- Puts an item, or raises QueueFull.
+---@param item any not nil
+function Queue:put_nowait(item) end
+
+--- Takes an item, or raises QueueEmpty.
+---@return any
+function Queue:get_nowait() end
+
+--- `for item in queue:items() do`: until the queue is shut down and empty.
+---@async
+---@return fun(queue: asyncio.Queue): any
+---@return asyncio.Queue
+function Queue:items() end
+
+--- Tells that an item that was taken is dealt with.
+function Queue:task_done() end
+
+--- Waits until all items are dealt with.
+---@async
+function Queue:join() end
+
+--- Ends the puts, and the gets once no item is left.
+---@param immediate boolean? drop what is left
+function Queue:shutdown(immediate) end
+
+---@return integer
+function Queue:qsize() end
+
+---@return boolean
+function Queue:empty() end
+
+---@return boolean full whether `put_nowait` would raise QueueFull
+function Queue:full() end
+
+---@return integer
+function Queue:maxsize() end
+
 ---@class asyncio
 local asyncio = {}
 
@@ -62,3 +112,19 @@ function asyncio.Semaphore(n) end
 ---@param n integer? permits; 1 by default
 ---@return asyncio.Semaphore
 function asyncio.BoundedSemaphore(n) end
+
+--- Items come out as they went in.
+---@param maxsize integer? no limit if 0 or less; 0 by default
+---@return asyncio.Queue
+function asyncio.Queue(maxsize) end
+
+--- The last item comes out first.
+---@param maxsize integer? no limit if 0 or less; 0 by default
+---@return asyncio.Queue
+function asyncio.LifoQueue(maxsize) end
+
+--- The least item comes out first, equal ones as they went in.
+---@param maxsize integer? no limit if 0 or less; 0 by default
+---@param less (fun(a: any, b: any): boolean)? `<` by default
+---@return asyncio.Queue
+function asyncio.PriorityQueue(maxsize, less) end

@@ -74,4 +74,48 @@ function measures.gather()
   end)
 end
 
+--- A lock that nobody else wants.
+function measures.lock()
+  local lock = asyncio.Lock()
+  meter.each(10000000, function(n)
+    for _ = 1, n do
+      lock:acquire()
+      lock:release()
+    end
+  end)
+end
+
+--- Items from one task to another through a queue with room for a hundred.
+function measures.pipe()
+  meter.each(5000000, function(n)
+    local queue = asyncio.Queue(100)
+    local reader = create_task(function()
+      for _ = 1, n do
+        queue:get()
+      end
+    end)
+    for i = 1, n do
+      queue:put(i)
+    end
+    await(reader)
+  end)
+end
+
+--- One item, there and back through two queues.
+function measures.pingpong()
+  meter.each(1000000, function(n)
+    local there, back = asyncio.Queue(), asyncio.Queue()
+    local other = create_task(function()
+      for _ = 1, n do
+        back:put(there:get())
+      end
+    end)
+    for i = 1, n do
+      there:put(i)
+      back:get()
+    end
+    await(other)
+  end)
+end
+
 asyncio.run(measures[arg[1]])

@@ -59,4 +59,67 @@ function measures.sleepers()
   count.ended()
 end
 
+--- A queue made of a table and two conditions, as its users write it.
+local function new_queue(size)
+  local filled, emptied = condition.new(), condition.new()
+  local items, first, last = {}, 1, 0
+  local queue = {}
+  function queue.put(item)
+    while last - first + 1 >= size do
+      emptied:wait()
+    end
+    last = last + 1
+    items[last] = item
+    filled:signal(1)
+  end
+  function queue.get()
+    while last < first do
+      filled:wait()
+    end
+    local item = items[first]
+    items[first] = nil
+    first = first + 1
+    emptied:signal(1)
+    return item
+  end
+  return queue
+end
+
+--- Items from one coroutine to another, with room for a hundred.
+function measures.pipe()
+  meter.each(1000000, function(n)
+    local queue = new_queue(100)
+    controller:wrap(function()
+      for i = 1, n do
+        queue.put(i)
+      end
+    end)
+    controller:wrap(function()
+      for _ = 1, n do
+        queue.get()
+      end
+    end)
+    assert(controller:loop())
+  end)
+end
+
+--- One item, there and back through two queues.
+function measures.pingpong()
+  meter.each(300000, function(n)
+    local there, back = new_queue(math.huge), new_queue(math.huge)
+    controller:wrap(function()
+      for _ = 1, n do
+        back.put(there.get())
+      end
+    end)
+    controller:wrap(function()
+      for i = 1, n do
+        there.put(i)
+        back.get()
+      end
+    end)
+    assert(controller:loop())
+  end)
+end
+
 measures[arg[1]]()

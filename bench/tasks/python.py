@@ -91,6 +91,50 @@ async def gather():
     await each(100 * 1000, run)
 
 
+async def lock():
+    free = asyncio.Lock()
+
+    async def run(n):
+        for _ in range(n):
+            await free.acquire()
+            free.release()
+
+    await each(1000000, run)
+
+
+async def pipe():
+    async def run(n):
+        queue = asyncio.Queue(100)
+
+        async def read():
+            for _ in range(n):
+                await queue.get()
+
+        reader = asyncio.create_task(read())
+        for i in range(n):
+            await queue.put(i)
+        await reader
+
+    await each(500000, run)
+
+
+async def pingpong():
+    async def run(n):
+        there, back = asyncio.Queue(), asyncio.Queue()
+
+        async def answer():
+            for _ in range(n):
+                await back.put(await there.get())
+
+        other = asyncio.create_task(answer())
+        for i in range(n):
+            await there.put(i)
+            await back.get()
+        await other
+
+    await each(100000, run)
+
+
 if sys.argv[1] == "uvloop":
     import uvloop
     uvloop.install()

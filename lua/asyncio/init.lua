@@ -59,6 +59,9 @@ local asyncio = {
   Event = core.Event,
   Semaphore = core.Semaphore,
   BoundedSemaphore = core.BoundedSemaphore,
+  Queue = core.Queue,
+  PriorityQueue = core.PriorityQueue,
+  LifoQueue = core.LifoQueue,
 
   -- streams
   open_connection = streams.open_connection,

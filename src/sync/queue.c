@@ -1,0 +1,553 @@
+/*
+** queue.c
+** Queues: items that tasks put and get, in order, by priority or last first.
+** An item put while somebody waits is that task's own at once. Room that a
+** 'get' makes is the first waiting putter's own; it puts its item there when
+** it runs. So nothing has to be handed on, and nobody overtakes.
+*/
+
+#include <string.h>
+
+#include "sync/store.h"
+#include "sync/sync.h"
+
+
+enum Kind {FIFO, LIFO, PRIORITY};
+
+/* user values */
+enum {ITEMS = LAS_USOWN, GIVEN, LESS, NUSER = LESS};
+
+enum {SELF = 1, ITEM};
+
+typedef struct Queue {
+  las_Line getters;	/* first; they wait only while there is no item */
+  las_List putters;	/* they wait only while it is full */
+  las_List joiners;
+  las_ItemHeap items;	/* of other kinds than PRIORITY: only its ring */
+  las_Ring given;	/* items of getters that were woken, in their order */
+  lua_Integer slots;	/* places of putters that were woken */
+  lua_Integer maxsize;	/* 0 or less: no limit */
+  lua_Integer unfinished;	/* items put and not yet told done */
+  uint8_t kind;
+  uint8_t shut;
+} Queue;
+
+static const las_Wait getwait = {.name = "queue get",
+                                 .leave = las_leavelist};
+static const las_Wait putwait = {.name = "queue put",
+                                 .leave = las_leavelist};
+static const las_Wait joinwait = {.name = "queue join",
+                                  .leave = las_leavelist};
+
+
+/*
+** {==================================================================
+** Items
+** ===================================================================
+*/
+
+static lua_Integer count (const Queue *q) {
+  return (q->kind == PRIORITY) ? q->items.ring.n / 2 : q->items.ring.n;
+}
+
+
+static int isfull (const Queue *q) {
+  return q->maxsize > 0 && count(q) + q->slots >= q->maxsize;
+}
+
+
+/* Puts the value on top where it belongs; pops it. There is room, and the
+   queue is open. */
+static void insert (lua_State *L, Queue *q) {
+  if (q->getters.waiters != NULL) {
+    las_ringpush(L, &q->given);
+    las_wakefirst(&q->getters.waiters);
+  }
+  else if (q->kind == PRIORITY)
+    las_itempush(L, &q->items);
+  else
+    las_ringpush(L, &q->items.ring);
+  q->unfinished++;
+}
+
+
+/* A place is free: it is the first putter's. */
+static void wakeputter (Queue *q) {
+  if (q->putters != NULL && !isfull(q)) {
+    q->slots++;
+    las_wakefirst(&q->putters);
+  }
+}
+
+
+/* Pushes the next item. There is one. */
+static void take (lua_State *L, Queue *q) {
+  switch (q->kind) {
+    case FIFO: las_ringshift(L, &q->items.ring); break;
+    case LIFO: las_ringpop(L, &q->items.ring); break;
+    default: las_itempop(L, &q->items);
+  }
+  wakeputter(q);
+}
+
+
+/* Wakes all of the list for nothing: the queue was shut down. */
+static void wakeshut (las_List *l) {
+  while (*l != NULL) {
+    ((las_Task *)*l)->what = NULL;  /* the mark of it */
+    las_wakefirst(l);
+  }
+}
+
+
+static int raiseshut (lua_State *L) {
+  return las_error(L, "QueueShutDown", "the queue is shut down");
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Making queues
+** ===================================================================
+*/
+
+static Queue *checkqueue (lua_State *L) {
+  return (Queue *)las_check(L, SELF, LAS_TQUEUE);
+}
+
+
+/* Makes the queue the loop's whose task uses it. What was given to tasks of
+   a loop that is closed by now reached nobody. */
+static void useloop (lua_State *L, Queue *q, las_Loop *lp) {
+  int busy = (q->getters.waiters != NULL || q->putters != NULL ||
+              q->joiners != NULL);
+  if (q->getters.loop != NULL && !q->getters.loop->closed)
+    busy = busy || q->given.n > 0 || q->slots > 0;
+  las_bindline(L, SELF, &q->getters, lp, busy);
+  if (q->given.n > 0)
+    las_ringclear(L, &q->given);
+  q->slots = 0;
+}
+
+
+/* The queue and the task of a method that may suspend. */
+static Queue *enter (lua_State *L, const char *fname, las_Task **t) {
+  Queue *q;
+  *t = las_checktask(L, fname);
+  q = checkqueue(L);
+  if (las_unlikely(q->getters.loop != (*t)->f.loop))
+    useloop(L, q, (*t)->f.loop);
+  return q;
+}
+
+
+static int newqueue (lua_State *L, enum Kind kind) {
+  lua_Integer maxsize = luaL_optinteger(L, 1, 0);
+  Queue *q;
+  lua_settop(L, 2);
+  q = (Queue *)lua_newuserdatauv(L, sizeof(*q), NUSER);
+  memset(q, 0, sizeof(*q));
+  q->maxsize = maxsize;
+  q->kind = (uint8_t)kind;
+  q->items.ring.uservalue = ITEMS;
+  q->items.less = LESS;
+  q->given.uservalue = GIVEN;
+  if (kind == PRIORITY) {
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, LESS);
+  }
+  las_settype(L, LAS_TQUEUE);
+  return 1;
+}
+
+
+/* Queue([maxsize]) */
+static int asyncio_Queue (lua_State *L) {
+  return newqueue(L, FIFO);
+}
+
+
+static int asyncio_LifoQueue (lua_State *L) {
+  return newqueue(L, LIFO);
+}
+
+
+/* PriorityQueue([maxsize [, less]]): less(a, b) in place of a < b */
+static int asyncio_PriorityQueue (lua_State *L) {
+  luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
+                   "function");
+  return newqueue(L, PRIORITY);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** put
+** ===================================================================
+*/
+
+static int insertp (lua_State *L) {
+  insert(L, (Queue *)lua_touserdata(L, SELF));
+  return 0;
+}
+
+
+/* Puts the item of a putter that was woken. If that fails, or if a getter
+   has the item at once, the place is still free for the next one. */
+static void insertlate (lua_State *L, Queue *q) {
+  if (q->putters == NULL)
+    insert(L, q);
+  else {
+    int status;
+    lua_pushcfunction(L, insertp);
+    lua_insert(L, SELF);
+    lua_pushvalue(L, SELF + 1);
+    lua_insert(L, SELF);  /* keeps the queue alive */
+    status = lua_pcall(L, 2, 0, 0);
+    wakeputter(q);
+    if (status != LUA_OK)
+      lua_error(L);
+  }
+}
+
+
+static int putk (lua_State *L, int status, lua_KContext ctx) {
+  Queue *q = (Queue *)ctx;
+  las_Task *t = las_checkwake(L);
+  (void)status;
+  if (t->what == NULL)
+    return raiseshut(L);
+  q->slots--;
+  if (q->shut)
+    return raiseshut(L);
+  insertlate(L, q);
+  return 0;
+}
+
+
+static int put (lua_State *L, las_Task *t, Queue *q);
+
+
+static int putagaink (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return put(L, las_checkwake(L), (Queue *)ctx);
+}
+
+
+static int put (lua_State *L, las_Task *t, Queue *q) {
+  if (las_unlikely(q->shut))
+    return raiseshut(L);
+  if (isfull(q)) {
+    las_waitin(L, t, &q->putters, &putwait);
+    return lua_yieldk(L, 0, (lua_KContext)q, putk);
+  }
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, (lua_KContext)q, putagaink);
+  }
+  insert(L, q);
+  return 0;
+}
+
+
+static void checkitem (lua_State *L) {
+  luaL_argexpected(L, !lua_isnoneornil(L, ITEM), ITEM, "value");
+  lua_settop(L, ITEM);
+}
+
+
+/* queue:put(item): waits for a place */
+static int queue_put (lua_State *L) {
+  las_Task *t;
+  Queue *q = enter(L, "Queue:put", &t);
+  checkitem(L);
+  return put(L, t, q);
+}
+
+
+static int queue_put_nowait (lua_State *L) {
+  Queue *q = checkqueue(L);
+  checkitem(L);
+  if (q->shut)
+    return raiseshut(L);
+  if (isfull(q))
+    return las_error(L, "QueueFull", "the queue is full");
+  insert(L, q);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** get
+** ===================================================================
+*/
+
+/* what 'get' does at the end of a queue that was shut down */
+enum AtEnd {RAISE, NIL};
+
+
+static int atend (lua_State *L, enum AtEnd end) {
+  if (end == RAISE)
+    return raiseshut(L);
+  lua_pushnil(L);
+  return 1;
+}
+
+
+/* An item was given to this task, or there will be none. */
+static int getgiven (lua_State *L, enum AtEnd end) {
+  Queue *q = (Queue *)lua_touserdata(L, SELF);
+  if (las_checkwake(L)->what == NULL)
+    return atend(L, end);
+  las_ringshift(L, &q->given);
+  return 1;
+}
+
+
+static int getk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return getgiven(L, (enum AtEnd)ctx);
+}
+
+
+static int get (lua_State *L, las_Task *t, Queue *q, enum AtEnd end);
+
+
+static int getagaink (lua_State *L, int status, lua_KContext ctx) {
+  Queue *q = (Queue *)lua_touserdata(L, SELF);
+  (void)status;
+  return get(L, las_checkwake(L), q, (enum AtEnd)ctx);
+}
+
+
+static int get (lua_State *L, las_Task *t, Queue *q, enum AtEnd end) {
+  if (count(q) == 0) {
+    if (q->shut)
+      return atend(L, end);
+    las_waitin(L, t, &q->getters.waiters, &getwait);
+    return lua_yieldk(L, 0, end, getk);
+  }
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, end, getagaink);
+  }
+  take(L, q);
+  return 1;
+}
+
+
+/* queue:get(): waits for an item */
+static int queue_get (lua_State *L) {
+  las_Task *t;
+  Queue *q = enter(L, "Queue:get", &t);
+  lua_settop(L, SELF);
+  return get(L, t, q, RAISE);
+}
+
+
+static int queue_get_nowait (lua_State *L) {
+  Queue *q = checkqueue(L);
+  lua_settop(L, SELF);
+  if (count(q) == 0) {
+    if (q->shut)
+      return raiseshut(L);
+    return las_error(L, "QueueEmpty", "the queue is empty");
+  }
+  take(L, q);
+  return 1;
+}
+
+
+/* the iterator of items(): called with the queue and the item before */
+static int queue_next (lua_State *L) {
+  las_Task *t;
+  Queue *q = enter(L, "Queue:items", &t);
+  lua_settop(L, SELF);
+  return get(L, t, q, NIL);
+}
+
+
+/* for item in queue:items(): until it is shut down and empty */
+static int queue_items (lua_State *L) {
+  checkqueue(L);
+  lua_settop(L, SELF);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushcclosure(L, queue_next, 1);
+  lua_insert(L, SELF);
+  return 2;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** task_done, join and shutdown
+** ===================================================================
+*/
+
+/* So many items are dealt with; nobody waits for the last one any more. */
+static void finish (Queue *q, lua_Integer n) {
+  q->unfinished -= n;
+  if (q->unfinished == 0)
+    las_wakeall(&q->joiners);
+}
+
+
+static int queue_task_done (lua_State *L) {
+  Queue *q = checkqueue(L);
+  if (q->unfinished == 0)
+    return luaL_error(L, "task_done was called more often than put");
+  finish(q, 1);
+  return 0;
+}
+
+
+static int joink (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  las_checkwake(L);
+  return 0;
+}
+
+
+static int join (lua_State *L, las_Task *t, Queue *q);
+
+
+static int joinagaink (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return join(L, las_checkwake(L), (Queue *)ctx);
+}
+
+
+static int join (lua_State *L, las_Task *t, Queue *q) {
+  if (q->unfinished > 0) {
+    las_waitin(L, t, &q->joiners, &joinwait);
+    return lua_yieldk(L, 0, 0, joink);
+  }
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, (lua_KContext)q, joinagaink);
+  }
+  return 0;
+}
+
+
+/* queue:join(): waits until all items were told done */
+static int queue_join (lua_State *L) {
+  las_Task *t;
+  Queue *q = enter(L, "Queue:join", &t);
+  return join(L, t, q);
+}
+
+
+/* queue:shutdown([immediate]): no more puts; 'immediate' drops the items */
+static int queue_shutdown (lua_State *L) {
+  Queue *q = checkqueue(L);
+  q->shut = 1;
+  if (lua_toboolean(L, 2) && count(q) > 0) {
+    lua_Integer n = count(q);
+    las_ringclear(L, &q->items.ring);
+    finish(q, (n < q->unfinished) ? n : q->unfinished);
+  }
+  wakeshut(&q->getters.waiters);
+  wakeshut(&q->putters);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Other methods
+** ===================================================================
+*/
+
+static int queue_qsize (lua_State *L) {
+  lua_pushinteger(L, count(checkqueue(L)));
+  return 1;
+}
+
+
+static int queue_empty (lua_State *L) {
+  lua_pushboolean(L, count(checkqueue(L)) == 0);
+  return 1;
+}
+
+
+/* Would put_nowait raise QueueFull? */
+static int queue_full (lua_State *L) {
+  lua_pushboolean(L, isfull(checkqueue(L)));
+  return 1;
+}
+
+
+static int queue_maxsize (lua_State *L) {
+  lua_pushinteger(L, checkqueue(L)->maxsize);
+  return 1;
+}
+
+
+static int queue_gc (lua_State *L) {
+  Queue *q = (Queue *)lua_touserdata(L, SELF);
+  las_dropwaiters(q->getters.loop, &q->getters.waiters);
+  las_dropwaiters(q->getters.loop, &q->putters);
+  las_dropwaiters(q->getters.loop, &q->joiners);
+  return 0;
+}
+
+
+static int queue_tostring (lua_State *L) {
+  static const char *const names[] = {"Queue", "LifoQueue", "PriorityQueue"};
+  Queue *q = checkqueue(L);
+  lua_pushfstring(L, "%s<%ssize=%I, maxsize=%I, getters=%d, putters=%d, "
+                  "joiners=%d, unfinished=%I>", names[q->kind],
+                  q->shut ? "state=shut down, " : "",
+                  (LUAI_UACINT)count(q), (LUAI_UACINT)q->maxsize,
+                  las_listcount(&q->getters.waiters),
+                  las_listcount(&q->putters), las_listcount(&q->joiners),
+                  (LUAI_UACINT)q->unfinished);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+void las_openqueue (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"Queue", asyncio_Queue},
+    {"LifoQueue", asyncio_LifoQueue},
+    {"PriorityQueue", asyncio_PriorityQueue},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"put", queue_put},
+    {"get", queue_get},
+    {"put_nowait", queue_put_nowait},
+    {"get_nowait", queue_get_nowait},
+    {"items", queue_items},
+    {"qsize", queue_qsize},
+    {"empty", queue_empty},
+    {"full", queue_full},
+    {"maxsize", queue_maxsize},
+    {"task_done", queue_task_done},
+    {"join", queue_join},
+    {"shutdown", queue_shutdown},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__gc", queue_gc},
+    {"__tostring", queue_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TQUEUE, "asyncio.Queue", methods, meta);
+  las_setfuncs(L, state, funcs);
+}
