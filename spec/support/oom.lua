@@ -209,7 +209,7 @@ scenario("timeout", function()
       slow()
     end))
     expect(asyncio.TimeoutError, pcall(function()
-      local outer <close> = asyncio.timeout_at(asyncio.get_running_loop():time() + 1)
+      local _ <close> = asyncio.timeout_at(asyncio.get_running_loop():time() + 1)
       local inner <close> = asyncio.timeout(1)
       inner:reschedule(nil)
       slow()
@@ -268,7 +268,36 @@ scenario("dropped", function()
   loop:run_until_complete(asyncio.async(asyncio.sleep)(0))
 end)
 
--- Here comes the TCP exchange: connect, accept, write, read, close.
+-- In real time, on the loopback.
+scenario("tcp", function()
+  local reported
+  local ok, err = pcall(asyncio.run, function()
+    asyncio.get_running_loop():set_exception_handler(function(_, context)
+      reported = reported or context.exception or context.message
+    end)
+    local function serve(reader, writer)
+      local line = reader:readline()
+      writer:write(line:upper(), ("x"):rep(100000))
+      writer:drain()
+      writer:close()
+    end
+    local server <close> = asyncio.start_server(function(...)
+      local done, why = pcall(serve, ...)
+      reported = reported or not done and why
+    end, "127.0.0.1", 0)
+    local port = server:sockets()[1].port
+    local scope <close> = asyncio.timeout(5)
+    local reader, writer = asyncio.open_connection("127.0.0.1", port)
+    writer:write("hello\n")
+    equal(reader:readline(), "HELLO\n")
+    equal(#(reader:read() or ""), 100000)
+    writer:close()
+    writer:wait_closed()
+  end)
+  if reported or not ok then
+    error(reported or err, 0)
+  end
+end)
 
 --- For two states at once: a program in steps, its loop left half way between.
 local loop, task, count
