@@ -166,7 +166,8 @@ static void hush (void) {
 
 static const char *scenario;
 
-/* Says which run it was that hangs or aborts. */
+/* Says which run it was that hangs or aborts. Printing is not safe here, but
+   the run is lost in any case. NOLINTBEGIN(bugprone-signal-handler) */
 static void onsignal (int sig) {
   fprintf(console, "oom: %s %s %ld: %s\n", scenario, ways[state.way],
           state.n, (sig == SIGALRM) ? "hangs" : "aborted");
@@ -174,6 +175,7 @@ static void onsignal (int sig) {
   signal(SIGABRT, SIG_DFL);
   abort();
 }
+/* NOLINTEND(bugprone-signal-handler) */
 
 
 static void fault (const char *what) {
