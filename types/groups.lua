@@ -1,103 +1,110 @@
----@meta asyncio
+---@meta _
 
 ---@class asyncio
 local asyncio = {}
 
----A scope that waits for its children: `local group <close> = asyncio.TaskGroup()`.
+--- A scope that waits for its children: `local group <close> = asyncio.TaskGroup()`.
 ---@class asyncio.TaskGroup
 local TaskGroup = {}
 
----Opens a task group. The end of the scope waits for all children, and raises an ExceptionGroup if any
----failed.
+--- Opens a task group. The end of the scope waits for all children, and raises an ExceptionGroup if any
+--- failed.
 ---@return asyncio.TaskGroup
 function asyncio.TaskGroup() end
 
----Runs `body(group)` in a task group.
+--- Runs `body(group)` in a task group.
 ---@async
 ---@generic T
 ---@param body async fun(group: asyncio.TaskGroup): T...
----@return T...  # what the body returned, once all children are done
+---@return T ... what the body returned, once all children are done
 function asyncio.task_group(body) end
 
----Starts a child of the group, as `asyncio.create_task`.
+--- Starts a child of the group, as `asyncio.create_task`.
 ---@param f async fun(...): ... | thread | table
----@param ... any  arguments of `f`
+---@param ... any arguments of `f`
 ---@return asyncio.Task
 function TaskGroup:create_task(f, ...) end
 
----Starts a child as `f(started, ...)` and waits until it calls `started(value...)`.
+--- Starts a child as `f(started, ...)` and waits until it calls `started(value...)`.
 ---@async
 ---@param f async fun(started: fun(...: any), ...): ... | table
----@param ... any  further arguments of `f`
----@return any ...  # what `started` was called with
+---@param ... any further arguments of `f`
+---@return any ... what `started` was called with
 function TaskGroup:start(f, ...) end
 
----Cancels the children and the block; `asyncio.task_group` ends quietly then.
+--- Cancels the children and the block; `asyncio.task_group` ends quietly then.
 function TaskGroup:cancel() end
 
+--- What picks errors: a class, several, or a function that says whether an error matches.
 ---@alias asyncio.ErrorCondition asyncio.ErrorClass | asyncio.ErrorClass[] | fun(err: any): boolean?
 
----Several errors raised as one.
+--- Several errors raised as one.
 ---@class asyncio.ExceptionGroup: asyncio.Error
 ---@field message string
----@field exceptions any[]  the errors; their count is in field `n`
+---@field exceptions any[] the errors; their count is in field `n`
 ---@overload fun(message: string, list: any[]): asyncio.ExceptionGroup
 asyncio.ExceptionGroup = {}
 
----Divides the group.
+--- Divides the group.
 ---@param condition asyncio.ErrorCondition
----@return asyncio.ExceptionGroup? found  the part that matches
----@return asyncio.ExceptionGroup? rest   what does not
+---@return asyncio.ExceptionGroup? found the part that matches
+---@return asyncio.ExceptionGroup? rest what does not
 function asyncio.ExceptionGroup:split(condition) end
 
----The part of the group that matches.
+--- The part of the group that matches.
 ---@param condition asyncio.ErrorCondition
 ---@return asyncio.ExceptionGroup?
 function asyncio.ExceptionGroup:subgroup(condition) end
 
+--- Has `wait` wait until all are done.
 asyncio.ALL_COMPLETED = "ALL_COMPLETED"
+
+--- Has `wait` wait until one is done.
 asyncio.FIRST_COMPLETED = "FIRST_COMPLETED"
+
+--- Has `wait` wait until one has failed, or all are done.
 asyncio.FIRST_EXCEPTION = "FIRST_EXCEPTION"
 
+--- Options of `wait`, in one table with what it waits for.
 ---@class asyncio.WaitOptions
 ---@field [integer] asyncio.Future
----@field n? integer        length of the list
----@field timeout? number   seconds
+---@field n? integer length of the list
+---@field timeout? number seconds
 ---@field return_when? "ALL_COMPLETED" | "FIRST_COMPLETED" | "FIRST_EXCEPTION"
 
----Waits until some or all tasks or futures are done. Never cancels them, never raises their errors.
+--- Waits until some or all tasks or futures are done. Never cancels them, never raises their errors.
 ---@async
 ---@param first asyncio.Future | asyncio.WaitOptions
 ---@param ... asyncio.Future
----@return asyncio.Future[] done     in the order of the arguments; length in field `n`
----@return asyncio.Future[] pending  likewise
+---@return asyncio.Future[] done in the order of the arguments; length in field `n`
+---@return asyncio.Future[] pending likewise
 function asyncio.wait(first, ...) end
 
+--- Options of `as_completed`, in one table with what it watches.
 ---@class asyncio.CompletedOptions
----@field [integer] any     awaitables or functions
----@field n? integer        length of the list
----@field timeout? number   seconds for the whole loop
+---@field [integer] any awaitables or functions
+---@field n? integer length of the list
+---@field timeout? number seconds for the whole loop
 
----Iterates over tasks and futures in the order they finish.
----@async
----@param first any  an awaitable or function, or a table of them with options
+--- Iterates over tasks and futures in the order they finish.
+---@param first any an awaitable or function, or a table of them with options
 ---@param ... any
 ---@return async fun(): asyncio.Future?
 function asyncio.as_completed(first, ...) end
 
----Calls `f(...)`; raises TimeoutError when the time runs out.
+--- Calls `f(...)`; raises TimeoutError when the time runs out.
 ---@async
----@param delay number?  seconds; nil for no limit
+---@param delay number? seconds; nil for no limit
 ---@param f async fun(...): ...
 ---@param ... any
 ---@return any ...
 function asyncio.fail_after(delay, f, ...) end
 
----Calls `f(...)`, and moves on when the time runs out.
+--- Calls `f(...)`, and moves on when the time runs out.
 ---@async
----@param delay number?  seconds; nil for no limit
+---@param delay number? seconds; nil for no limit
 ---@param f async fun(...): ...
 ---@param ... any
 ---@return boolean finished
----@return any ...  # the results, if finished
+---@return any ... the results, if finished
 function asyncio.move_on_after(delay, f, ...) end

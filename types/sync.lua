@@ -1,6 +1,7 @@
----@meta
+---@meta _
 --- Locks, events and queues.
 
+--- Held by one task at a time.
 ---@class asyncio.Lock
 local Lock = {}
 
@@ -12,9 +13,11 @@ function Lock:acquire() end
 --- Gives the lock to the first task that waits, else frees it.
 function Lock:release() end
 
+--- Tells whether it is held.
 ---@return boolean
 function Lock:locked() end
 
+--- A flag that many tasks may wait for.
 ---@class asyncio.Event
 local Event = {}
 
@@ -26,11 +29,14 @@ function Event:wait() end
 --- Sets the event and wakes all that wait.
 function Event:set() end
 
+--- Has those wait who come from now on.
 function Event:clear() end
 
+--- Tells whether the event is set.
 ---@return boolean
 function Event:is_set() end
 
+--- Permits for so many tasks at a time.
 ---@class asyncio.Semaphore
 local Semaphore = {}
 
@@ -42,9 +48,11 @@ function Semaphore:acquire() end
 --- Gives a permit to the first task that waits, else makes it free.
 function Semaphore:release() end
 
----@return boolean locked whether no permit is free
+--- Tells whether no permit is free.
+---@return boolean
 function Semaphore:locked() end
 
+--- Items on their way from task to task.
 ---@class asyncio.Queue
 local Queue = {}
 
@@ -66,9 +74,8 @@ function Queue:put_nowait(item) end
 ---@return any
 function Queue:get_nowait() end
 
---- `for item in queue:items() do`: until the queue is shut down and empty.
----@async
----@return fun(queue: asyncio.Queue): any
+--- Walks over items as `get` gives them, until the queue is shut down and empty: `for item in queue:items() do`.
+---@return async fun(queue: asyncio.Queue): any
 ---@return asyncio.Queue
 function Queue:items() end
 
@@ -83,47 +90,54 @@ function Queue:join() end
 ---@param immediate boolean? drop what is left
 function Queue:shutdown(immediate) end
 
+--- Counts the items.
 ---@return integer
 function Queue:qsize() end
 
+--- Tells whether there is no item.
 ---@return boolean
 function Queue:empty() end
 
----@return boolean full whether `put_nowait` would raise QueueFull
+--- Tells whether `put_nowait` would raise QueueFull.
+---@return boolean
 function Queue:full() end
 
+--- Tells how many items there is room for; 0 without a limit.
 ---@return integer
 function Queue:maxsize() end
 
 ---@class asyncio
 local asyncio = {}
 
+--- Makes a lock that is free.
 ---@return asyncio.Lock
 function asyncio.Lock() end
 
+--- Makes an event that is not set.
 ---@return asyncio.Event
 function asyncio.Event() end
 
+--- Makes a semaphore.
 ---@param n integer? permits; 1 by default
 ---@return asyncio.Semaphore
 function asyncio.Semaphore(n) end
 
---- Raises when more permits come back than there were.
+--- Makes a semaphore that raises when more permits come back than there were.
 ---@param n integer? permits; 1 by default
 ---@return asyncio.Semaphore
 function asyncio.BoundedSemaphore(n) end
 
---- Items come out as they went in.
+--- Makes a queue whose items come out as they went in.
 ---@param maxsize integer? no limit if 0 or less; 0 by default
 ---@return asyncio.Queue
 function asyncio.Queue(maxsize) end
 
---- The last item comes out first.
+--- Makes a queue whose last item comes out first.
 ---@param maxsize integer? no limit if 0 or less; 0 by default
 ---@return asyncio.Queue
 function asyncio.LifoQueue(maxsize) end
 
---- The least item comes out first, equal ones as they went in.
+--- Makes a queue whose least item comes out first, equal ones as they went in.
 ---@param maxsize integer? no limit if 0 or less; 0 by default
 ---@param less (fun(a: any, b: any): boolean)? `<` by default
 ---@return asyncio.Queue

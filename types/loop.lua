@@ -1,0 +1,210 @@
+---@meta _
+
+---@class asyncio
+local asyncio = {}
+
+--- Options of a runner.
+---@class asyncio.RunnerOptions
+---@field debug boolean? sets the loop's debug mode
+---@field loop_factory (fun(): asyncio.Loop)? makes the loop
+---@field shutdown_grace number? seconds that cancelled tasks may take at the end; 3 by default
+
+--- Options of `run`, in one table with the function and its arguments.
+---@class asyncio.RunOptions: asyncio.RunnerOptions
+---@field [1] asyncio.Startable the main function
+---@field [integer] any its arguments
+---@field n integer? how many of both, if there are nils among them
+
+--- Runs a program on a new loop: `main(...)` in a task, until it and everything it started has ended.
+---@param main asyncio.Startable
+---@param ... any arguments of `main`
+---@return any ... what `main` returned
+---@overload fun(options: asyncio.RunOptions): ...
+function asyncio.run(main, ...) end
+
+--- Makes a runner, for several runs on one loop: `local runner <close> = asyncio.Runner()`.
+---@param options asyncio.RunnerOptions?
+---@return asyncio.Runner
+function asyncio.Runner(options) end
+
+--- Runs programs on a loop of its own; closing its variable ends all that they started.
+---@class asyncio.Runner
+local Runner = {}
+
+--- Runs `main(...)` in a task until that has ended; other tasks stay for the next run.
+---@param main asyncio.Startable
+---@param ... any arguments of `main`
+---@return any ... what `main` returned
+function Runner:run(main, ...) end
+
+--- Gives the runner's loop, which is made when it is first needed.
+---@return asyncio.Loop
+function Runner:get_loop() end
+
+--- Ends what is left on the loop, and closes it.
+function Runner:close() end
+
+--- Makes a loop, which belongs to the caller.
+---@return asyncio.Loop
+function asyncio.new_event_loop() end
+
+--- Gives the running loop, or else the one set by `set_event_loop`; raises if there is neither.
+---@return asyncio.Loop
+function asyncio.get_event_loop() end
+
+--- Makes a loop the answer of `get_event_loop` where none runs.
+---@param loop asyncio.Loop? nil takes it away again
+function asyncio.set_event_loop(loop) end
+
+--- Gives the loop that runs the caller; raises if there is none.
+---@return asyncio.Loop
+function asyncio.get_running_loop() end
+
+--- An event loop: it runs tasks, calls functions when their time has come, and waits for the system.
+---@class asyncio.Loop
+local Loop = {}
+
+--- What an exception handler is told.
+---@class asyncio.ExceptionContext
+---@field message string what happened
+---@field exception any? the error
+---@field task asyncio.Task? the task that failed
+---@field future asyncio.Future? the future that failed
+---@field handle asyncio.Handle? the call that failed
+---@field traceback string? where the error was raised, if no task tells it
+
+--- What `loop:stats` counts.
+---@class asyncio.LoopStats
+---@field tasks integer tasks that are not done
+---@field ready integer tasks and calls that wait for their turn
+---@field timers integer deadlines
+---@field turns integer turns of the loop since it was made
+---@field bytes_in integer bytes read from streams
+---@field bytes_out integer bytes written to streams
+---@field anchors integer values that the loop keeps alive
+---@field handles table<string, integer> open things of the system, by kind
+
+--- Makes a task from a function or coroutine object, as `create_task` wants it made.
+---@alias asyncio.TaskFactory fun(loop: asyncio.Loop, f: asyncio.Startable, options: asyncio.TaskOptions): asyncio.Task
+
+--- Runs the loop until the awaitable is done.
+---@param awaitable asyncio.Startable
+---@return any ... its results
+function Loop:run_until_complete(awaitable) end
+
+--- Runs the loop until `stop` is called.
+function Loop:run_forever() end
+
+--- Ends `run_forever` with the present turn.
+function Loop:stop() end
+
+--- Closes the loop and frees what it holds; tasks that are not done are dropped.
+function Loop:close() end
+
+--- Tells whether the loop runs now.
+---@return boolean
+function Loop:is_running() end
+
+--- Tells whether the loop was closed.
+---@return boolean
+function Loop:is_closed() end
+
+--- Reads the loop's clock, which never goes back.
+---@return number seconds
+function Loop:time() end
+
+--- Has a function called in the next turn.
+---@param f fun(...)
+---@param ... any its arguments
+---@return asyncio.Handle
+function Loop:call_soon(f, ...) end
+
+--- Has a function called in the next turn, and wakes the loop for it.
+---@param f fun(...)
+---@param ... any its arguments
+---@return asyncio.Handle
+function Loop:call_soon_threadsafe(f, ...) end
+
+--- Has a function called after some time.
+---@param delay number seconds from now
+---@param f fun(...)
+---@param ... any its arguments
+---@return asyncio.TimerHandle
+function Loop:call_later(delay, f, ...) end
+
+--- Has a function called at some time.
+---@param when number seconds of the loop's clock
+---@param f fun(...)
+---@param ... any its arguments
+---@return asyncio.TimerHandle
+function Loop:call_at(when, f, ...) end
+
+--- Makes a pending future of this loop.
+---@return asyncio.Future
+function Loop:create_future() end
+
+--- Starts a task on this loop, which need not run yet.
+---@param f asyncio.Startable
+---@param ... any arguments of `f`
+---@return asyncio.Task
+---@overload fun(self: asyncio.Loop, options: asyncio.CreateTaskOptions): asyncio.Task
+function Loop:create_task(f, ...) end
+
+--- Sets who is told of failures that nobody else can see.
+---@param handler fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)? nil: the default one
+function Loop:set_exception_handler(handler) end
+
+--- Gives the handler that was set, or nil.
+---@return fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)?
+function Loop:get_exception_handler() end
+
+--- Tells the handler of a failure.
+---@param context asyncio.ExceptionContext
+function Loop:call_exception_handler(context) end
+
+--- Writes a failure to the standard error output, as happens without a handler.
+---@param context asyncio.ExceptionContext
+function Loop:default_exception_handler(context) end
+
+--- Switches debug mode, in which steps that take too long are reported.
+---@param on boolean
+function Loop:set_debug(on) end
+
+--- Tells whether the loop is in debug mode.
+---@return boolean
+function Loop:get_debug() end
+
+--- Sets how long a step may take before debug mode reports it.
+---@param seconds number 0.1 at first
+function Loop:set_slow_callback_duration(seconds) end
+
+--- Has tasks of this loop made by a factory.
+---@param factory asyncio.TaskFactory? nil: in the usual way
+function Loop:set_task_factory(factory) end
+
+--- Gives the factory that was set, or nil.
+---@return asyncio.TaskFactory?
+function Loop:get_task_factory() end
+
+--- Counts what the loop has and has done.
+---@return asyncio.LoopStats
+function Loop:stats() end
+
+--- A call that is to come.
+---@class asyncio.Handle
+local Handle = {}
+
+--- Takes the call back; does nothing once it was made.
+function Handle:cancel() end
+
+--- Tells whether the call was taken back.
+---@return boolean
+function Handle:cancelled() end
+
+--- A call that is to come at some time.
+---@class asyncio.TimerHandle: asyncio.Handle
+local TimerHandle = {}
+
+--- Tells when the call is to come.
+---@return number seconds of the loop's clock
+function TimerHandle:when() end

@@ -1,0 +1,191 @@
+---@meta _
+
+---@class asyncio
+local asyncio = {}
+
+--- Options of a task.
+---@class asyncio.TaskOptions
+---@field name string? shown in reports; without it a number is made up
+---@field eager_start boolean? runs the task at once until it first waits
+
+--- Options of `create_task`, in one table with the function and its arguments.
+---@class asyncio.CreateTaskOptions: asyncio.TaskOptions
+---@field [1] asyncio.Startable the task's body
+---@field [integer] any its arguments
+---@field n integer? how many of both, if there are nils among them
+
+--- Starts a task that runs `f(...)`, beginning in the next turn of the loop.
+---@param f asyncio.Startable
+---@param ... any arguments of `f`
+---@return asyncio.Task
+---@overload fun(options: asyncio.CreateTaskOptions): asyncio.Task
+function asyncio.create_task(f, ...) end
+
+--- Waits for a task or future, or runs a coroutine object inside the current task.
+---@async
+---@param awaitable asyncio.Awaitable
+---@return any ... its results
+function asyncio.await(awaitable) end
+
+--- Makes a coroutine function: a call of it does not run, but gives a coroutine object to await later.
+---@param f async fun(...): ...
+---@return fun(...): thread
+function asyncio.async(f) end
+
+--- Lets other tasks run for some time, and gives back the other arguments.
+---@async
+---@param delay number seconds; 0 or less gives way for one turn
+---@param ... any
+---@return any ...
+function asyncio.sleep(delay, ...) end
+
+--- Gives the task that runs now, or nil outside one.
+---@param loop asyncio.Loop? the running one by default
+---@return asyncio.Task?
+function asyncio.current_task(loop) end
+
+--- Lists the tasks that are not done; field `n` is their number.
+---@param loop asyncio.Loop? the running one by default
+---@return asyncio.Task[]
+function asyncio.all_tasks(loop) end
+
+--- Makes a task of an awaitable; a task or future is given back as it is.
+---@param awaitable asyncio.Startable
+---@return asyncio.Future
+function asyncio.ensure_future(awaitable) end
+
+--- Tells whether a value is a future or task.
+---@param value any
+---@return boolean
+function asyncio.isfuture(value) end
+
+--- Tells whether a value is a coroutine object: a Lua thread that has not begun.
+---@param value any
+---@return boolean
+function asyncio.iscoroutine(value) end
+
+--- Tells whether a value was made by `asyncio.async`.
+---@param value any
+---@return boolean
+function asyncio.iscoroutinefunction(value) end
+
+--- Tells whether `asyncio.await` takes a value.
+---@param value any
+---@return boolean
+function asyncio.isawaitable(value) end
+
+--- Starts tasks at once, up to where they first wait: for `loop:set_task_factory`.
+---@param loop asyncio.Loop
+---@param f asyncio.Startable
+---@param options asyncio.TaskOptions
+---@return asyncio.Task
+function asyncio.eager_task_factory(loop, f, options) end
+
+--- Makes an eager factory from a constructor of tasks.
+---@param constructor asyncio.TaskFactory
+---@return asyncio.TaskFactory
+function asyncio.create_eager_task_factory(constructor) end
+
+--- Makes a future of the running loop, or else of the one set by `set_event_loop`.
+---@return asyncio.Future
+function asyncio.Future() end
+
+--- Makes a task and asks no factory: what factories end in.
+---@param loop asyncio.Loop
+---@param f asyncio.Startable
+---@param options asyncio.TaskOptions?
+---@return asyncio.Task
+function asyncio.Task(loop, f, options) end
+
+--- A result that may not be there yet.
+---@class asyncio.Future
+local Future = {}
+
+--- Settles the future with results and wakes those who wait for it.
+---@param ... any
+function Future:set_result(...) end
+
+--- Settles the future with an error.
+---@param err any
+function Future:set_exception(err) end
+
+--- Gives the results, or raises the error; raises InvalidStateError while pending.
+---@return any ...
+function Future:result() end
+
+--- Gives the error of a future that is done.
+---@return any err nil if there is none
+---@return boolean failed
+function Future:exception() end
+
+--- Tells whether there is a result, an error or a cancellation.
+---@return boolean
+function Future:done() end
+
+--- Tells whether the future was cancelled.
+---@return boolean
+function Future:cancelled() end
+
+--- Cancels the future; a task is asked to end, where it waits.
+---@param message string? carried by the CancelledError
+---@return boolean accepted false if it was done
+function Future:cancel(message) end
+
+--- Has a function called soon after the future is done.
+---@param f fun(future: asyncio.Future)
+function Future:add_done_callback(f) end
+
+--- Takes a function away as often as it was added.
+---@param f fun(future: asyncio.Future)
+---@return integer count how often that was
+function Future:remove_done_callback(f) end
+
+--- Gives the loop the future belongs to.
+---@return asyncio.Loop
+function Future:get_loop() end
+
+--- A future whose result is what a function returns, and which runs that function.
+---@class asyncio.Task: asyncio.Future
+local Task = {}
+
+--- Counts the cancellations asked for and not taken back.
+---@return integer
+function Task:cancelling() end
+
+--- Takes one cancellation back.
+---@return integer count how many are left
+function Task:uncancel() end
+
+--- Gives the task's name.
+---@return string
+function Task:get_name() end
+
+--- Renames the task.
+---@param name string
+---@return asyncio.Task self
+function Task:set_name(name) end
+
+--- Gives the task's coroutine, to look at but not to resume; nil once it is done.
+---@return thread?
+function Task:get_coro() end
+
+--- Shows the stack of the task where it waits, or where it failed.
+---@return string
+function Task:traceback() end
+
+--- A frame of a task's stack.
+---@class asyncio.Frame
+---@field source string name of the file, shortened
+---@field line integer the line it is at
+---@field name string? what the function is called, if known
+---@field func function
+
+--- Lists the task's Lua frames, the oldest first; field `n` is their number.
+---@param limit integer? at most so many, the newest ones
+---@return asyncio.Frame[]
+function Task:get_stack(limit) end
+
+--- Writes the task's stack.
+---@param limit integer? at most so many frames
+---@param file file*? standard error by default
+function Task:print_stack(limit, file) end

@@ -1,0 +1,50 @@
+---@meta asyncio.testing
+
+--- Tests in tasks: a loop for each, a deadline, a virtual clock, a check of what is left over.
+---@class asyncio.testing
+local testing = {}
+
+--- Which clock a loop has: with "virtual", time jumps as soon as nothing can run.
+---@alias asyncio.Clock "real"|"virtual"
+
+--- Options of a loop for tests.
+---@class asyncio.ClockOptions
+---@field clock asyncio.Clock? "real" by default
+---@field autojump number? real seconds without an event before virtual time jumps
+
+--- Options of a test.
+---@class asyncio.TestOptions: asyncio.ClockOptions
+---@field timeout number? deadline in real seconds, whatever the clock; 10 by default
+---@field leaks boolean? true: what is left over is not looked for
+
+--- Options of `testing.run`, in one table with the test and its arguments.
+---@class asyncio.TestRunOptions: asyncio.TestOptions
+---@field [1] async fun(...): ... the test
+---@field [integer] any its arguments
+---@field n integer? how many of both, if there are nils among them
+
+--- Makes a loop for tests.
+---@param options asyncio.ClockOptions?
+---@return asyncio.Loop
+function testing.new_event_loop(options) end
+
+--- Runs a test once; raises its error, or what is wrong with what it left behind.
+---@param test async fun(...): ...
+---@param ... any arguments of the test
+---@return any ... its results
+---@overload fun(options: asyncio.TestRunOptions): ...
+function testing.run(test, ...) end
+
+--- Makes a test of a function: `it("...", testing.async(f))`.
+---@param f async fun(...)
+---@param options asyncio.TestOptions?
+---@return fun(...)
+function testing.async(f, options) end
+
+--- Makes a test of a function, on the virtual clock.
+---@param f async fun(...)
+---@param options asyncio.TestOptions?
+---@return fun(...)
+function testing.virtual(f, options) end
+
+return testing
