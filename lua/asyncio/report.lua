@@ -65,7 +65,7 @@ end
 
 --- Text of the report about what a context tells.
 function report.describe(context)
-  local lines = { "asyncio: " .. tostring(context.message or "unhandled error") }
+  local lines = { "asyncio: " .. report.text(context.message or "unhandled error") }
   local subject = context.task or context.future or context.handle
   if subject then
     lines[#lines + 1] = report.text(subject)
@@ -76,7 +76,7 @@ function report.describe(context)
   if context.task and core.isfuture(context.task) and context.task:done() then
     lines[#lines + 1] = report.chain(context.task)
   elseif context.traceback then
-    lines[#lines + 1] = tostring(context.traceback)
+    lines[#lines + 1] = report.text(context.traceback)
   end
   return table.concat(lines, "\n")
 end

@@ -219,6 +219,7 @@ describe("the default handler", function()
       end
     end)
     assert.matches("unhandled error", text)
+    assert.is_nil(text:find("handler failed", 1, true))
   end))
 
   it("shows the chain of tasks an error came through", testing.virtual(function()

@@ -293,6 +293,8 @@ LAS_API void las_settle (las_Future *f, enum las_Outcome how);
 LAS_API void las_await (lua_State *L, int i, las_Task *t);
 /* Takes it out again. Cannot raise. */
 LAS_API void las_unawait (las_Future *f, las_Task *t);
+/* Does any task wait for it? */
+LAS_API int las_isawaited (const las_Future *f);
 
 /* Asks the future (or task) to cancel: true unless it was done. */
 LAS_API int las_cancel (las_Future *f);

@@ -64,8 +64,8 @@ static void letgo (las_Future *f) {
 }
 
 
-/* Does any task wait for it? They mostly come first. */
-static int isawaited (const las_Future *f) {
+/* They mostly come first. */
+int las_isawaited (const las_Future *f) {
   las_Item *it = f->waiters;
   if (it != NULL) {
     do {
@@ -80,7 +80,7 @@ static int isawaited (const las_Future *f) {
 
 void las_unawait (las_Future *f, las_Task *t) {
   las_unlink(&f->waiters, &t->f.item);
-  if (!isawaited(f))
+  if (!las_isawaited(f))
     letgo(f);
 }
 

@@ -140,11 +140,21 @@ static void setvalue (las_Task *t, lua_State *A) {
 }
 
 
+static void complain (lua_State *co) {
+  const char *msg = "(error object)";
+  if (lua_gettop(co) > 0 && lua_type(co, -1) == LUA_TSTRING)
+    msg = lua_tostring(co, -1);
+  lua_writestringerror("asyncio: a task broke: %s\n", msg);
+}
+
+
 /* The coroutine broke outside its protected body: out of memory, closed or
    resumed by a stranger. What it left on its stack is the error. */
 static void broken (las_Task *t, lua_State *co) {
   lua_State *A = t->f.loop->anchor;
   if (t->outcome == LAS_PENDING) {
+    if (!las_isawaited(&t->f))
+      complain(co);  /* it has no reporter */
     if (lua_gettop(co) > 0)
       lua_xmove(co, A, 1);
     else
