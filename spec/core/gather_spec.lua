@@ -89,28 +89,25 @@ describe("gather", function()
       end
       return sum
     end
-    assert.equal(4096, tree(12))
+    local depth = witness.many(1200) // 100
+    assert.equal(2 ^ depth, tree(depth))
+    local count = witness.many(5000)
     local function tower(n)
       return n == 0 and asyncio.sleep(1, "ground") or asyncio.gather(function()
         return tower(n - 1)
       end)
     end
-    assert.equal("ground", tower(5000))
+    assert.equal("ground", tower(count))
     local many = {}
-    for i = 1, 5000 do
+    for i = 1, count do
       many[i] = nap(1, i)
     end
     local results = asyncio.gather(many)
-    for i = 1, 5000 do
+    for i = 1, count do
       assert(results[i] == i)
+      many[i] = nap(1, i)
     end
-    assert.equal(5000, select("#", asyncio.gather(table.unpack((function()
-      local list = {}
-      for i = 1, 5000 do
-        list[i] = nap(1, i)
-      end
-      return list
-    end)()))))
+    assert.equal(count, select("#", asyncio.gather(table.unpack(many))))
   end))
 
   it("refuses nonsense before anything has started", testing.virtual(function()
@@ -282,7 +279,7 @@ describe("cancelling a gathering task", function()
   end))
 
   it("reaches children 5,000 gathers down", testing.virtual(function()
-    local bottom
+    local count, bottom = witness.many(5000), nil
     local function tower(n)
       if n == 0 then
         bottom = select(2, try(asyncio.sleep, 100))
@@ -290,8 +287,8 @@ describe("cancelling a gathering task", function()
       end
       return asyncio.gather(function() return tower(n - 1) end)
     end
-    local task = asyncio.create_task(tower, 5000)
-    turns(5002)
+    local task = asyncio.create_task(tower, count)
+    turns(count + 2)
     task:cancel()
     pcall(asyncio.await, task)
     assert.same({ "CancelledError", 1 }, { bottom, #asyncio.all_tasks() })

@@ -85,7 +85,7 @@ describe("a task", function()
       end
       return asyncio.await(asyncio.create_task(link, n - 1))
     end
-    assert.equal("end", link(10000))
+    assert.equal("end", link(witness.many(10000)))
   end))
 
   it("is kept alive by its loop until it is done", testing.virtual(function()
@@ -480,7 +480,7 @@ describe("cancelling a task", function()
   end))
 
   it("reaches the end of a chain of 10,000", testing.virtual(function()
-    local ended = 0
+    local ended, count = 0, witness.many(10000)
     local function link(n)
       local _ <close> = setmetatable({}, { __close = function() ended = ended + 1 end })
       if n == 0 then
@@ -488,11 +488,11 @@ describe("cancelling a task", function()
       end
       return asyncio.await(asyncio.create_task(link, n - 1))
     end
-    local first = asyncio.create_task(link, 10000)
-    turns(10002)
+    local first = asyncio.create_task(link, count)
+    turns(count + 2)
     first:cancel("from far away")
     local err = witness.raises(asyncio.CancelledError, asyncio.await, first)
-    assert.same({ 10001, "from far away" }, { ended, err.message })
+    assert.same({ count + 1, "from far away" }, { ended, err.message })
   end))
 
   it("ends in a cycle of awaiting tasks", testing.virtual(function()

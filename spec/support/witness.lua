@@ -64,6 +64,12 @@ function witness.collect()
   collectgarbage()
 end
 
+--- So many where that is quick, fewer where every step takes very long.
+function witness.many(count)
+  local way = os.getenv "SPEC_WAY"
+  return (way == "hardgc" or way == "valgrind") and count // 100 or count
+end
+
 --- "file:line:" of the line `offset` lines below the caller's.
 function witness.line(offset)
   local info = debug.getinfo(2, "Sl")
