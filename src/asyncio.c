@@ -21,7 +21,10 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openerror(L, state);
   las_openpark(L, state);
   las_openloop(L, state);
+  las_opendump(L, state);
+  las_opengraph(L, state);
   las_openrun(L, state);
+  las_openwatchdog(L, state);
   las_opentask(L, state);
   las_openfuture(L, state);
   las_openhandle(L, state);

@@ -7,6 +7,9 @@ local asyncio = {}
 ---@class asyncio.RunnerOptions
 ---@field debug boolean? sets the loop's debug mode
 ---@field loop_factory (fun(): asyncio.Loop)? makes the loop
+---@field watchdog number? seconds; a longer step is reported while it still runs
+---@field time_slice number? seconds; a longer step is made to yield
+---@field dump_on string? name of a signal on which all tasks are dumped
 ---@field shutdown_grace number? seconds that cancelled tasks may take at the end; 3 by default
 
 --- Options of `run`, in one table with the function and its arguments.

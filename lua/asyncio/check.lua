@@ -63,6 +63,15 @@ function check.seconds(v)
   end
 end
 
+--- A time that something takes: more than none.
+function check.duration(v)
+  if type(v) ~= "number" then
+    return "number"
+  elseif not (v > 0) then
+    return "a positive time in seconds expected", true
+  end
+end
+
 function check.family(v)
   if v ~= "inet" and v ~= "inet6" then
     return "'inet' or 'inet6'"

@@ -8,6 +8,7 @@ local runner = require "asyncio.runner"
 local tasks = require "asyncio.tasks"
 local report = require "asyncio.report"
 local streams = require "asyncio.streams"
+local view = require "asyncio.view"
 local taskgroup = require "asyncio.taskgroup"
 local scopes = require "asyncio.scopes"
 
@@ -70,6 +71,12 @@ local asyncio = {
   start_unix_server = streams.start_unix_server,
   StreamReader = core.StreamReader,
 
+  -- the view inside
+  call_graph = view.call_graph,
+  print_call_graph = view.print_call_graph,
+  dump = view.dump,
+  uninterrupted = tasks.uninterrupted,
+
   -- errors
   isinstance = core.isinstance,
   pcall = errors.pcall,
@@ -79,6 +86,7 @@ for name, class in pairs(errors.classes) do
   asyncio[name] = class
 end
 
+core.set_libdir(debug.getinfo(1, "S").source:match("^(.-)init%.lua$") or "")
 core.set_default_handler(report.default_handler)
 
 return asyncio

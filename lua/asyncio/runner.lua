@@ -4,6 +4,7 @@ local core = require("asyncio.core").api
 local check = require "asyncio.check"
 local errors = require "asyncio.errors"
 local report = require "asyncio.report"
+local view = require "asyncio.view"
 
 local runner = {}
 
@@ -111,6 +112,7 @@ Runner.__name = "asyncio.Runner"
 
 local RUNNER = {
   debug = check.boolean, loop_factory = check.callable, shutdown_grace = check.seconds,
+  watchdog = check.duration, time_slice = check.duration, dump_on = check.string,
 }
 
 local function new_runner(options)
@@ -135,6 +137,12 @@ function Runner:get_loop()
     core.set_event_loop(self.loop)
     if self.options.debug ~= nil then
       self.loop:set_debug(self.options.debug)
+    end
+    if self.options.watchdog or self.options.time_slice then
+      core.watch(self.loop, self.options.watchdog, self.options.time_slice)
+    end
+    if self.options.dump_on then
+      core.dump_on(self.loop, self.options.dump_on, view.dump)
     end
     self.state = "open"
   end

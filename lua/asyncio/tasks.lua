@@ -65,6 +65,23 @@ function Task:print_stack(limit, file)
   end
 end
 
+local function release(ok, ...)
+  core.hold_off(-1)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+--- Calls `f(...)` in the current task without time slices.
+function tasks.uninterrupted(f, ...)
+  if type(f) ~= "function" then
+    error(("bad argument #1 to 'uninterrupted' (function expected, got %s)"):format(type(f)), 2)
+  end
+  core.hold_off(1)
+  return release(pcall(f, ...))
+end
+
 --- A task factory that starts every task at once, up to its first wait.
 -- @param constructor called as `constructor(loop, coroutine, options)`
 function tasks.create_eager_task_factory(constructor)

@@ -77,6 +77,8 @@ enum las_Anchored {
   LAS_UMSGH,		/* its message handler */
   LAS_USTRANGER,	/* error of a new task that a stranger ran */
   LAS_URAISE,		/* raises the current task's cancel: for hooks */
+  LAS_UDUMP,		/* calls the loop's LAS_LDUMP: for hooks */
+  LAS_UWATCH,		/* reports the running step: for hooks */
   LAS_UDOOR,		/* runs a ready handle or job, protected */
   LAS_UAWAIT,		/* the function 'await' */
   LAS_NUSTATE = LAS_UAWAIT
@@ -86,6 +88,7 @@ struct las_State {
   las_Loop *loop;	/* the loop that runs in this Lua state, or NULL */
   const void *mt[LAS_NTYPES];	/* identity of each type's metatable */
   uint64_t ntasks;	/* tasks ever made: gives them their numbers */
+  char libdir[256];	/* what the source of our own Lua code starts with */
 };
 
 #if LUA_VERSION_RELEASE_NUM >= 50406
@@ -255,8 +258,11 @@ typedef struct las_Wait {
 					   NULL: to nobody */
   struct las_Work *(*many) (las_Task *t);	/* or to many: the work of
 					   passing it on, embedded somewhere */
-  las_Task *(*holder) (las_Task *t);	/* the task that has what it waits
-					   for, if known; for reports */
+  /* for reports only: */
+  uint64_t (*holder) (las_Task *t);	/* number of the task that has what it
+					   waits for; 0: not known */
+  las_Future *(*child) (las_Task *t, int i);	/* i-th of the many, from 0;
+					   NULL past the last */
 } las_Wait;
 
 typedef struct las_Work {
@@ -270,7 +276,9 @@ struct las_Task {
   const las_Wait *wait;	/* how it waits, while LAS_PARKED */
   void *what;		/* what it waits for: read by 'wait'; the height of
 			   the coroutine's stack, while LAS_NEW */
-  unsigned ncancels : 20;	/* cancels asked for and not taken back */
+  unsigned ncancels : 15;	/* cancels asked for and not taken back */
+  unsigned sliced : 1;	/* may be made to yield, whatever the loop says */
+  unsigned holdoff : 4;	/* ... but not now: calls of uninterrupted */
   unsigned doom : 8;	/* suspensions until it is closed by force; 0: it
 			is not doomed; 1: now */
   unsigned outcome : 4;	/* how its body ended, before it is settled */
@@ -439,7 +447,8 @@ enum las_LoopAnchored {
   LAS_LANCHOR = 1,	/* the scratch thread with the anchors, below */
   LAS_LHANDLER,		/* exception handler, or nil */
   LAS_LFACTORY,		/* task factory, or nil */
-  LAS_NULOOP = LAS_LFACTORY
+  LAS_LDUMP,		/* function that dumps all tasks, or nil */
+  LAS_NULOOP = LAS_LDUMP
 };
 
 /* stack of the scratch thread 'anchor' */
@@ -488,6 +497,23 @@ struct las_Loop {
 				its place */
   las_Future *main;	/* what the run waits for, or NULL */
   int pid;		/* the process that made it */
+  struct {		/* dumps on a signal */
+    las_Job job;
+    volatile int asked;
+    int sig;
+  } dump;
+  struct {		/* long steps: written for another thread and signals */
+    struct las_Watchdog *dog;	/* the thread, while it is there */
+    uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
+    uint64_t slice;	/* a longer step is made to yield; 0: none */
+    volatile uint64_t since;	/* when the reported step was first seen */
+    volatile uint32_t step, seen;	/* number of the step under way, and of
+				the one the thread wants stopped */
+    uint64_t began;	/* when the last step began */
+    volatile int asked, alarm;	/* of the signal handler, of the hook */
+    uint8_t sliceall;	/* are all tasks sliced? */
+    char name[64];	/* of the task that is stepped */
+  } watch;
   uv_loop_t uv;
   uv_timer_t timer;	/* serves the heap */
   uv_async_t async;	/* wakes the loop from threads and signals */
@@ -501,7 +527,7 @@ struct las_Loop {
   las_List freed;	/* watches to be told when a descriptor was closed */
   struct las_Resource *resources;	/* what 'close' must close first */
   uint64_t turns, nread, nwritten;	/* for stats */
-  uint64_t longest;	/* longest step in nanoseconds, in debug mode */
+  uint64_t longest;	/* longest watched step, nanoseconds */
   double slow;		/* a step longer than this is reported, seconds */
 };
 
@@ -524,6 +550,20 @@ LAS_API void las_disown (las_Loop *lp, las_Resource *r);
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
 /* Breaks the wait of the main task: nothing can ever wake it. */
 LAS_API void las_deadlock (las_Loop *lp);
+
+/* Long steps: watchdog.c. */
+LAS_API void las_startwatch (las_Loop *lp);
+LAS_API void las_stopwatch (las_Loop *lp);
+/* Debug mode is on or off: slow steps are reported or not. */
+LAS_API void las_debugwatch (las_Loop *lp);
+LAS_API void las_notestep (las_Loop *lp, las_Task *t);
+LAS_API void las_noteend (las_Loop *lp);
+LAS_API int las_watchreport (lua_State *L);
+
+/* Dumps on a signal: dump.c. */
+LAS_API void las_takedump (las_Loop *lp);
+LAS_API void las_leavedump (las_Loop *lp);
+LAS_API void las_opendump (lua_State *L, int state);
 
 /* What has become of a SIGINT. */
 enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_STOPPED};
@@ -599,6 +639,9 @@ LAS_API int las_oserror (lua_State *L, int err, const char *syscall,
 /* Is the value at 'i' an error object of the class? */
 LAS_API int las_iserror (lua_State *L, int i, const char *cls);
 
+/* The task that must act before this one can go on, or NULL. */
+LAS_API las_Task *las_blocker (lua_State *L, las_Task *t);
+
 /* Pushes a DeadlockError that lists every waiting task. [-0, +1, m] */
 LAS_API void las_deadlockerror (lua_State *L, las_Loop *lp);
 
@@ -619,6 +662,8 @@ LAS_API void las_reportall (lua_State *L, las_Loop *lp);
    block at index 'state' */
 LAS_API void las_openstate (lua_State *L, int state);
 LAS_API void las_openloop (lua_State *L, int state);
+LAS_API void las_openwatchdog (lua_State *L, int state);
+LAS_API void las_opengraph (lua_State *L, int state);
 LAS_API void las_openrun (lua_State *L, int state);
 LAS_API void las_openpark (lua_State *L, int state);
 LAS_API void las_openhandle (lua_State *L, int state);

@@ -6,20 +6,6 @@
 #include "core/core.h"
 
 
-/* What the task waits for, if that is a task: the awaited one, or the one
-   that holds what it wants. */
-static las_Task *blocker (las_Task *t) {
-  las_Future *f = NULL;
-  if (t->wait == NULL)
-    return NULL;
-  if (t->wait->holder != NULL)
-    return t->wait->holder(t);
-  if (t->wait->inner != NULL)
-    f = t->wait->inner(t);
-  return (f != NULL && f->item.type == LAS_TASK) ? (las_Task *)f : NULL;
-}
-
-
 /* Does the task wait? The main one does not any more when the error is made,
    but its wait is still known. */
 static int iswaiting (const las_Task *t) {
@@ -29,16 +15,16 @@ static int iswaiting (const las_Task *t) {
 
 
 /* A task on the circle that the chain from 't' runs into, or NULL. */
-static las_Task *oncircle (las_Task *t) {
+static las_Task *oncircle (lua_State *L, las_Task *t) {
   las_Task *slow = t, *fast = t;
   do {
     int i;
     for (i = 0; i < 2; i++) {
       if (fast == NULL || fast->f.item.state != LAS_PENDING)
         return NULL;
-      fast = blocker(fast);
+      fast = las_blocker(L, fast);
     }
-    slow = blocker(slow);
+    slow = las_blocker(L, slow);
   } while (slow != fast);
   return fast;
 }
@@ -68,14 +54,14 @@ static void addcircle (lua_State *L, las_Task *first) {
     addname(L, t);
     lua_pushfstring(L, " waits for %s of ", t->wait->name);
     addtext(L, 1);
-    t = blocker(t);
+    t = las_blocker(L, t);
     addname(L, t);
   } while (t != first);
 }
 
 
 static void addtask (lua_State *L, las_Task *t) {
-  las_Task *other = blocker(t);
+  las_Task *other = las_blocker(L, t);
   lua_pushliteral(L, "\n");
   addtext(L, 1);
   addname(L, t);
@@ -105,7 +91,7 @@ void las_deadlockerror (lua_State *L, las_Loop *lp) {
     t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
     lua_pop(L, 1);
     if (t != NULL && iswaiting(t)) {
-      if (circle == NULL && (circle = oncircle(t)) != NULL)
+      if (circle == NULL && (circle = oncircle(L, t)) != NULL)
         addcircle(L, circle);
     }
   }

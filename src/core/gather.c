@@ -70,8 +70,14 @@ static las_Work *passcancel (las_Task *t) {
   return &g->work;
 }
 
+static las_Future *childof (las_Task *t, int i) {
+  Gather *g = (Gather *)t->what;
+  return (i < g->all.n) ? g->all.child[i].f : NULL;
+}
+
 static const las_Wait gatherwait = {
-  .name = "gather", .leave = leavegather, .many = passcancel
+  .name = "gather", .leave = leavegather, .many = passcancel,
+  .child = childof
 };
 
 

@@ -57,6 +57,7 @@ static void ignoresigpipe (void) {
 
 static void onasync (uv_async_t *async) {
   las_takemail((las_Loop *)async->data);
+  las_takedump((las_Loop *)async->data);
 }
 
 
@@ -87,6 +88,8 @@ static int openuv (las_Loop *lp) {
 static void closeuv (las_Loop *lp) {
   lp->closed = 1;
   las_leavesigint(lp);
+  las_leavedump(lp);
+  las_stopwatch(lp);
   while (lp->resources != NULL) {
     las_Resource *r = lp->resources;
     las_disown(lp, r);
@@ -324,6 +327,7 @@ static int loop_set_debug (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   luaL_checkany(L, 2);
   lp->debug = (uint8_t)lua_toboolean(L, 2);
+  las_debugwatch(lp);
   return 0;
 }
 
@@ -337,6 +341,7 @@ static int loop_get_debug (lua_State *L) {
 static int loop_set_slow_callback_duration (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lp->slow = las_checkseconds(L, 2);
+  las_debugwatch(lp);
   return 0;
 }
 
@@ -394,6 +399,9 @@ static int loop_stats (lua_State *L) {
   setcount(L, "turns", (lua_Integer)lp->turns);
   setcount(L, "bytes_in", (lua_Integer)lp->nread);
   setcount(L, "bytes_out", (lua_Integer)lp->nwritten);
+  setcount(L, "executor_queue", 0);  /* there are no executors yet */
+  lua_pushnumber(L, (lua_Number)lp->longest / 1e9);
+  lua_setfield(L, -2, "longest_step");
   setcount(L, "anchors", (lua_Integer)(lp->nslots - lp->nfree));
   lua_newtable(L);
   for (r = lp->resources; r != NULL; r = r->next) {

@@ -183,7 +183,7 @@ static void neverrun (las_Task *t) {
 }
 
 
-/* Fires as the bare yield returns: puts the former hook back and raises. */
+/* Fires as the bare yield returns, or where a time slice had ended: puts the former hook back and raises. */
 static void hookyield (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
   (void)ar;
@@ -202,7 +202,7 @@ void las_keephook (las_Loop *lp, lua_State *co) {
 
 static void sethook (las_Loop *lp, lua_State *co) {
   las_keephook(lp, co);
-  lua_sethook(co, hookyield, LUA_MASKRET, 0);
+  lua_sethook(co, hookyield, LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 
@@ -282,7 +282,11 @@ void las_step (las_Loop *lp, las_Task *t) {
   lp->current = t;
   lp->driven = co;
   lp->budget = LAS_BUDGET;
+  if (las_unlikely(lp->watch.dog != NULL))
+    las_notestep(lp, t);
   status = lua_resume(co, (driven != NULL) ? driven : lp->L, narg, &n);
+  if (las_unlikely(lp->watch.dog != NULL))
+    las_noteend(lp);
   lp->current = outer;
   lp->driven = driven;
   lp->budget = budget;

@@ -206,9 +206,11 @@ static void turn (las_Loop *lp) {
 void las_runloop (las_Loop *lp, lua_State *L) {
   lp->S->loop = lp;
   lp->L = L;
+  las_startwatch(lp);
   do
     turn(lp);
   while (!lp->stop);
+  las_stopwatch(lp);
   lp->stop = 0;
   lp->L = NULL;
   lp->S->loop = NULL;

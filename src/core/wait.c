@@ -115,8 +115,17 @@ static void leavenext (las_Task *t) {
   ((Crowd *)t->what)->task = NULL;
 }
 
-static const las_Wait waitwait = {.name = "wait", .leave = leavewait};
-static const las_Wait nextwait = {.name = "as_completed", .leave = leavenext};
+static las_Future *childof (las_Task *t, int i) {
+  Crowd *c = (Crowd *)t->what;
+  return (i < c->all.n) ? c->all.child[i].f : NULL;
+}
+
+static const las_Wait waitwait = {
+  .name = "wait", .leave = leavewait, .child = childof
+};
+static const las_Wait nextwait = {
+  .name = "as_completed", .leave = leavenext, .child = childof
+};
 
 
 /* As for a Gather: no watch may stay behind, and no task wait on. */

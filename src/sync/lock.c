@@ -16,7 +16,13 @@
 ** ===================================================================
 */
 
-const las_Wait las_lockwait = {.name = "lock", .leave = las_leavelist};
+static uint64_t holder (las_Task *t) {
+  return las_owner(t->what, las_Lock, line.waiters)->owner;
+}
+
+const las_Wait las_lockwait = {
+  .name = "lock", .leave = las_leavelist, .holder = holder
+};
 
 
 /* The lock was given to this task. */

@@ -1,0 +1,114 @@
+--- The view inside: what every task is doing, and who awaits whom.
+
+local core = require("asyncio.core").api
+
+local view = {}
+
+local function check_file(name, i, file)
+  if file ~= nil and type(file) ~= "table" and type(file) ~= "userdata" then
+    error(("bad argument #%d to '%s' (file expected, got %s)"):format(i, name, type(file)), 3)
+  end
+end
+
+--- Whom each future and task is awaited by, of all tasks of the loop.
+local function awaiters_of(loop)
+  local awaiters = {}
+  for _, task in ipairs(core.all_tasks(loop)) do
+    local _, awaited = core.awaited(task)
+    for _, future in ipairs(awaited) do
+      awaiters[future] = awaiters[future] or {}
+      table.insert(awaiters[future], task)
+    end
+  end
+  return awaiters
+end
+
+local function node_of(future, awaiters, path)
+  local node = {
+    task = future,
+    stack = future.get_stack and future:get_stack() or {},
+    awaited_by = {},
+  }
+  if path[future] then
+    node.cycle = true
+    node.stack = {}
+    return node
+  end
+  path[future] = true
+  for _, task in ipairs(awaiters[future] or {}) do
+    table.insert(node.awaited_by, node_of(task, awaiters, path))
+  end
+  return node
+end
+
+local function check_future(name, future)
+  if future ~= nil and not core.isfuture(future) then
+    error(("bad argument #1 to '%s' (Task or Future expected, got %s)"):format(
+      name, type(future)), 3)
+  end
+  future = future or core.current_task()
+  if not future then
+    error(("asyncio.%s needs a task outside of tasks"):format(name), 3)
+  end
+  return future
+end
+
+--- Who awaits a task or future, upward: `{task=, stack=, awaited_by={...}}`.
+-- One met a second time has `cycle = true` and no more above it.
+function view.call_graph(future)
+  future = check_future("call_graph", future)
+  return node_of(future, awaiters_of(future:get_loop()), {})
+end
+
+local function write_node(file, node, indent)
+  file:write(indent, "* ", tostring(node.task), node.cycle and " (shown above)" or "", "\n")
+  for i = #node.stack, 1, -1 do
+    local frame = node.stack[i]
+    file:write(indent, ("  %s:%d: in %s\n"):format(frame.source, frame.line,
+      frame.name or "function"))
+  end
+  if #node.awaited_by > 0 then
+    file:write(indent, "  awaited by:\n")
+    for _, above in ipairs(node.awaited_by) do
+      write_node(file, above, indent .. "    ")
+    end
+  end
+end
+
+--- Prints the call graph of a task, with a stack for each.
+function view.print_call_graph(future, file)
+  future = check_future("print_call_graph", future)
+  check_file("print_call_graph", 2, file)
+  write_node(file or io.stderr, view.call_graph(future), "")
+end
+
+local function write_task(file, task)
+  local wait, awaited = core.awaited(task)
+  file:write(tostring(task))
+  if wait then
+    local holder = core.holder(task)
+    file:write(" waits for ", wait)
+    for i, future in ipairs(awaited) do
+      file:write(i == 1 and " of " or ", ", tostring(future))
+    end
+    if holder then
+      file:write(" held by ", tostring(holder))
+    end
+  end
+  file:write("\n", task:traceback(), "\n")
+end
+
+--- Writes what every task of the running loop is doing.
+-- @param file where to (default: standard error)
+function view.dump(file)
+  check_file("dump", 1, file)
+  file = file or io.stderr
+  local loop = core.get_running_loop()
+  local tasks = core.all_tasks(loop)
+  file:write(("%d tasks of %s\n"):format(tasks.n, tostring(loop)))
+  for _, task in ipairs(tasks) do
+    write_task(file, task)
+  end
+end
+
+return view

@@ -1,0 +1,381 @@
+/*
+** watchdog.c
+** Watching long steps: they are reported while they still run, and may be
+** made to yield. A thread only looks at the number of the step and signals
+** the loop's own thread, whose handler arms a hook on the running coroutine.
+*/
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+
+#define WATCHSIGNAL	SIGURG	/* ignored where nobody handles it */
+
+/* lp->alarm: what the hook is asked to do */
+enum {REPORT = 1, SLICE = 2};
+
+struct las_Watchdog {
+  las_Loop *loop;
+  pthread_t thread, target;	/* its own; the one that runs the loop */
+  uv_mutex_t lock;
+  uv_cond_t wake;
+  int stop;		/* guarded by 'lock' */
+  struct sigaction former;
+};
+
+/* the loop that this thread runs under a watchdog */
+static __thread las_Loop *volatile watched = NULL;
+
+
+/*
+** {==================================================================
+** The hook
+** ===================================================================
+*/
+
+/* Calls the exception handler with where the step is: watch_report() */
+int las_watchreport (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  lua_createtable(L, 0, 4);
+  lua_pushfstring(L, "a step has been running for %f s",
+                  (lua_Number)(uv_hrtime() - lp->watch.since) / 1e9);
+  lua_setfield(L, -2, "message");
+  las_pushanchored(L, lp, lp->current->f.item.slot);
+  lua_setfield(L, -2, "task");
+  luaL_traceback(L, L, NULL, 1);
+  lua_setfield(L, -2, "traceback");
+  las_callhandler(L, lp);
+  return 0;
+}
+
+
+/* Is the coroutine in the middle of the library's own Lua code, or in a
+   '__close'? A slice must not end there. */
+static int isdelicate (lua_State *L, las_State *S) {
+  lua_Debug ar;
+  int level;
+  for (level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sn", &ar);
+    if (level == 0 && S->libdir[0] != '\0' &&
+        strncmp(ar.source, S->libdir, strlen(S->libdir)) == 0)
+      return 1;
+    if (ar.name != NULL && strcmp(ar.namewhat, "metamethod") == 0 &&
+        strcmp(ar.name, "close") == 0)
+      return 1;
+  }
+  return 0;
+}
+
+
+static int mayslice (lua_State *L, las_Loop *lp) {
+  las_Task *t = lp->current;
+  return lp->driven == L && t->f.item.phase == LAS_RUNNING &&
+         t->holdoff == 0 && (lp->watch.sliceall || t->sliced) &&
+         lua_isyieldable(L) && !isdelicate(L, lp->S);
+}
+
+
+/* Puts the user's hook back and does what was asked for. */
+static void onhook (lua_State *L, lua_Debug *ar) {
+  las_State *S = las_pushstate(L);
+  las_Loop *lp = S->loop;
+  int asked;
+  (void)ar;
+  if (lp == NULL) {
+    lua_sethook(L, NULL, 0, 0);
+    lua_pop(L, 1);
+    return;
+  }
+  asked = (lp->watch.step == lp->watch.seen) ? lp->watch.alarm : 0;
+  lp->watch.alarm = 0;
+  lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
+  if (asked & REPORT) {
+    lua_getiuservalue(L, -1, LAS_UWATCH);
+    lua_call(L, 0, 0);
+  }
+  if ((asked & SLICE) && mayslice(L, lp)) {
+    if (las_takecancel(lp->current)) {
+      lua_getiuservalue(L, -1, LAS_URAISE);
+      lua_call(L, 0, 0);
+    }
+    lua_pop(L, 1);
+    las_giveway(L, lp->current);
+    lp->current->f.item.flags |= LAS_FBARE;
+    lua_yield(L, 0);
+    return;
+  }
+  lua_pop(L, 1);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** The signal, on the loop's thread
+** ===================================================================
+*/
+
+/* The hook has not come: the step is in a C function or in a plain inner
+   coroutine. Its name is all that can be told now. */
+static void tellname (las_Loop *lp) {
+  char text[160];
+  int n = snprintf(text, sizeof(text), "asyncio: a step of %.80s has been "
+                   "running for %.3f s, outside its own Lua code\n",
+                   lp->watch.name,
+                   (double)(uv_hrtime() - lp->watch.since) / 1e9);
+  if (write(STDERR_FILENO, text, (size_t)n) < 0)
+    return;
+}
+
+
+static void onsignal (int sig) {
+  las_Loop *lp = watched;
+  (void)sig;
+  if (lp == NULL || lp->driven == NULL || lp->watch.asked == 0)
+    return;
+  if (lp->watch.asked & REPORT) {
+    if (lp->watch.alarm & REPORT) {
+      lp->watch.asked &= ~REPORT;
+      tellname(lp);
+      return;
+    }
+  }
+  if (lua_gethook(lp->driven) != onhook)
+    las_keephook(lp, lp->driven);
+  lp->watch.alarm |= lp->watch.asked;
+  lua_sethook(lp->driven, onhook, LUA_MASKCOUNT, 1);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** The thread
+** ===================================================================
+*/
+
+/* What the thread knows of the step it sees. */
+typedef struct Sight {
+  uint32_t step;	/* its number */
+  uint64_t since;	/* first seen, or last sliced */
+  uint64_t first;	/* first seen */
+  int reports;		/* signals sent to have it reported */
+} Sight;
+
+
+/* Looks once; sends a signal where the step is too long. */
+static void look (struct las_Watchdog *w, Sight *s) {
+  las_Loop *lp = w->loop;
+  uint64_t now = uv_hrtime();
+  int ask = 0;
+  if (lp->current == NULL || lp->watch.step != s->step) {
+    s->step = lp->watch.step;
+    s->since = s->first = now;
+    s->reports = 0;
+    return;
+  }
+  if (lp->watch.limit != 0 &&
+      (s->reports == 0 || (s->reports == 1 && (lp->watch.alarm & REPORT))) &&
+      now - s->first >= lp->watch.limit * (uint64_t)(s->reports + 1)) {
+    lp->watch.since = s->first;
+    s->reports++;
+    ask |= REPORT;
+  }
+  if (lp->watch.slice != 0 && now - s->since >= lp->watch.slice) {
+    s->since = now;
+    ask |= SLICE;
+  }
+  if (ask != 0) {
+    lp->watch.seen = s->step;
+    lp->watch.asked = ask;
+    pthread_kill(w->target, WATCHSIGNAL);
+  }
+}
+
+
+static void *watch (void *arg) {
+  struct las_Watchdog *w = (struct las_Watchdog *)arg;
+  las_Loop *lp = w->loop;
+  Sight s;
+  memset(&s, 0, sizeof(s));
+  uv_mutex_lock(&w->lock);
+  while (!w->stop) {
+    uint64_t period = lp->watch.limit;
+    if (period == 0 || (lp->watch.slice != 0 && lp->watch.slice < period))
+      period = lp->watch.slice;
+    period = (period / 4 > 500000) ? period / 4 : 500000;
+    uv_cond_timedwait(&w->wake, &w->lock, period);
+    if (!w->stop)
+      look(w, &s);
+  }
+  uv_mutex_unlock(&w->lock);
+  return NULL;
+}
+
+
+/* Starts the thread, if there is anything to watch and none yet. Without
+   memory or threads nothing is watched. */
+void las_startwatch (las_Loop *lp) {
+  struct las_Watchdog *w;
+  struct sigaction sa;
+  sigset_t all, old;
+  int err;
+  if (lp->watch.dog != NULL || watched != NULL ||
+      (lp->watch.limit == 0 && lp->watch.slice == 0))
+    return;
+  w = (struct las_Watchdog *)calloc(1, sizeof(*w));
+  if (w == NULL)
+    return;
+  w->loop = lp;
+  w->target = pthread_self();
+  uv_mutex_init(&w->lock);
+  uv_cond_init(&w->wake);
+  memset(&sa, 0, sizeof(sa));
+  sa.sa_handler = onsignal;
+  sa.sa_flags = SA_RESTART;
+  sigemptyset(&sa.sa_mask);
+  watched = lp;
+  sigaction(WATCHSIGNAL, &sa, &w->former);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  err = pthread_create(&w->thread, NULL, watch, w);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  lp->watch.dog = w;
+  if (err != 0) {
+    w->stop = 1;
+    las_stopwatch(lp);
+  }
+}
+
+
+void las_stopwatch (las_Loop *lp) {
+  struct las_Watchdog *w = lp->watch.dog;
+  int running;
+  if (w == NULL)
+    return;
+  uv_mutex_lock(&w->lock);
+  running = !w->stop;
+  w->stop = 1;
+  uv_cond_signal(&w->wake);
+  uv_mutex_unlock(&w->lock);
+  if (running)
+    pthread_join(w->thread, NULL);
+  sigaction(WATCHSIGNAL, &w->former, NULL);
+  watched = NULL;
+  lp->watch.dog = NULL;
+  uv_cond_destroy(&w->wake);
+  uv_mutex_destroy(&w->lock);
+  free(w);
+}
+
+
+/* A step begins: its name must be at hand where nothing can be asked. */
+void las_notestep (las_Loop *lp, las_Task *t) {
+  lua_State *A = lp->anchor;
+  lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
+  if (las_getextra(A, -1, LAS_XNAME) == LUA_TSTRING)
+    snprintf(lp->watch.name, sizeof(lp->watch.name), "%s",
+             lua_tostring(A, -1));
+  else
+    snprintf(lp->watch.name, sizeof(lp->watch.name), "Task-%llu",
+             (unsigned long long)t->id);
+  lua_pop(A, 2);
+  lp->watch.began = uv_hrtime();
+  lp->watch.step++;
+}
+
+
+void las_noteend (las_Loop *lp) {
+  uint64_t took = uv_hrtime() - lp->watch.began;
+  if (took > lp->longest)
+    lp->longest = took;
+}
+
+/* }================================================================== */
+
+
+/* seconds at 'i' as nanoseconds; nil is 0: off */
+static uint64_t optspan (lua_State *L, int i) {
+  if (lua_isnoneornil(L, i))
+    return 0;
+  luaL_argcheck(L, las_checkseconds(L, i) > 0, i, "a positive time expected");
+  return las_moment(lua_tonumber(L, i));
+}
+
+
+/* watch(loop, report | nil, slice | nil): seconds. Starts at once if the
+   loop runs, else with its next run. */
+static int core_watch (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  uint64_t limit = optspan(L, 2), slice = optspan(L, 3);
+  las_stopwatch(lp);
+  lp->watch.limit = limit;
+  lp->watch.slice = slice;
+  lp->watch.sliceall = (slice != 0);
+  if (lp->L != NULL)
+    las_startwatch(lp);
+  return 0;
+}
+
+
+void las_debugwatch (las_Loop *lp) {
+  uint64_t limit = lp->debug ? las_moment(lp->slow) : 0;
+  las_stopwatch(lp);
+  lp->watch.limit = (lp->debug && limit == 0) ? 1 : limit;
+  if (lp->L != NULL)
+    las_startwatch(lp);
+}
+
+
+/* slice_task(task, seconds): this one only, or with all */
+static int core_slice_task (lua_State *L) {
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  las_Loop *lp = t->f.loop;
+  uint64_t slice = optspan(L, 2);
+  t->sliced = (slice != 0);
+  if (slice != 0 && (lp->watch.slice == 0 || slice < lp->watch.slice))
+    lp->watch.slice = slice;
+  if (lp->L != NULL && !lp->closed)
+    las_startwatch(lp);
+  return 0;
+}
+
+
+/* hold_off(n): adds to how often the current task may not be sliced */
+static int core_hold_off (lua_State *L) {
+  las_Task *t = las_checktask(L, "uninterrupted");
+  int n = (int)t->holdoff + (int)luaL_checkinteger(L, 1);
+  t->holdoff = (unsigned)((n < 0) ? 0 : (n > 15) ? 15 : n) & 15u;
+  return 0;
+}
+
+
+/* set_libdir(prefix): what the source of the library's own Lua starts with */
+static int core_set_libdir (lua_State *L) {
+  snprintf(las_state(L)->libdir, sizeof(las_state(L)->libdir), "%s",
+           luaL_checkstring(L, 1));
+  return 0;
+}
+
+
+void las_openwatchdog (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"watch", core_watch},
+    {"slice_task", core_slice_task},
+    {"hold_off", core_hold_off},
+    {"set_libdir", core_set_libdir},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, las_watchreport, 1);
+  lua_setiuservalue(L, state, LAS_UWATCH);
+}
