@@ -67,7 +67,7 @@ end
 function check.duration(v)
   if type(v) ~= "number" then
     return "number"
-  elseif not (v > 0) then
+  elseif v ~= v or v <= 0 then
     return "a positive time in seconds expected", true
   end
 end

@@ -26,8 +26,10 @@ static void addfree (lua_State *L, las_Loop *lp, int i, uint32_t from,
                      uint32_t to) {
   uint32_t k;
   uint32_t *list = (uint32_t *)realloc(lp->freeslots, to * sizeof(*list));
-  if (list == NULL)
+  if (list == NULL) {
     luaL_error(L, "not enough memory");
+    return;
+  }
   lp->freeslots = list;
   for (k = to; k >= from; k--) {
     lua_pushboolean(L, 0);

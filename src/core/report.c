@@ -211,7 +211,9 @@ void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
   las_getextra(A, -1, LAS_XREPORTER);
   r = (Reporter *)lua_touserdata(A, -1);
   lua_pop(A, 2);
-  if (r != NULL && r->job.item.phase == LISTED) {
+  if (r == NULL)  /* there was no memory for one */
+    lua_writestringerror("asyncio: %s: not enough memory\n", message);
+  else if (r->job.item.phase == LISTED) {
     r->message = message;
     las_hold(lp, r->job.item.slot);
     enqueue(r);

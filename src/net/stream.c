@@ -227,9 +227,11 @@ static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
     las_stopreading(s);
     if (n == UV_EOF)
       s->r.eof = 1;
+    else if (n == UV_ENOBUFS)
+      s->r.err = UV_ENOMEM;  /* there is no read buffer */
     else {
       s->r.err = (int)n;
-      if (n != UV_ENOBUFS && s->werr == 0)
+      if (s->werr == 0)
         s->werr = (int)n;
       wakeall(&s->drains);
     }
