@@ -39,6 +39,17 @@
 #define las_unlikely(x)	(x)
 #endif
 
+/* These never return, says the manual; compilers should know it too. */
+#if defined(__GNUC__)
+LUA_API int lua_error (lua_State *L) __attribute__((noreturn));
+LUALIB_API int luaL_error (lua_State *L, const char *fmt, ...)
+  __attribute__((noreturn));
+LUALIB_API int luaL_argerror (lua_State *L, int arg, const char *extramsg)
+  __attribute__((noreturn));
+LUALIB_API int luaL_typeerror (lua_State *L, int arg, const char *tname)
+  __attribute__((noreturn));
+#endif
+
 /* what a field embedded in a struct belongs to */
 #define las_owner(p, type, field) \
   ((type *)(void *)((char *)(p) - offsetof(type, field)))
@@ -440,7 +451,7 @@ LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
 
 #define LAS_BUDGET	128	/* operations that need not suspend, in a row */
 #define LAS_POLLEVERY	61	/* steps between polls while the queue is full */
-#define LAS_READSIZE	(256 * 1024)	/* the loop's one read buffer, bytes */
+#define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
 
 /* user values of a loop */
 enum las_LoopAnchored {

@@ -31,7 +31,7 @@ static void hosttext (const struct sockaddr *sa, char *text, size_t size) {
                                               : sizeof(struct sockaddr_in);
   if (getnameinfo(sa, len, text, (socklen_t)size, NULL, 0,
                   NI_NUMERICHOST) != 0)
-    strcpy(text, "?");
+    memcpy(text, "?", 2);
 }
 
 

@@ -35,7 +35,7 @@ LAS_API void las_buffree (las_Buffer *b);
 ** ===================================================================
 */
 
-#define LAS_LIMIT	(64 * 1024)	/* default limit, bytes */
+#define LAS_LIMIT	(64 << 10)	/* default limit, bytes */
 
 typedef struct las_Stream las_Stream;
 
@@ -70,7 +70,7 @@ LAS_API void las_openreader (lua_State *L, int state);
 ** ===================================================================
 */
 
-#define LAS_HIGH	(64 * 1024)	/* default high-water mark, bytes */
+#define LAS_HIGH	(64 << 10)	/* default high-water mark, bytes */
 
 /* One malloc each, and there may be a hundred thousand: fields are as small
    as they can be, and the handle is last and only as large as its type. */

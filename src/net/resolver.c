@@ -18,7 +18,7 @@
 #include "net/net.h"
 
 
-#define STACKSIZE	(512 * 1024)	/* of a thread, bytes */
+#define STACKSIZE	(512 << 10)	/* of a thread, bytes */
 
 typedef struct Lookup {
   las_Message msg;	/* first */
@@ -241,7 +241,7 @@ static int core_getaddrinfo (lua_State *L) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = lua_toboolean(L, PASSIVE) ? AI_PASSIVE : 0;
   las_checkcancel(L, t);
-  box = (Lookup **)lua_newuserdatauv(L, sizeof(*box), 0);
+  box = (Lookup **)lua_newuserdatauv(L, sizeof(Lookup *), 0);
   *box = NULL;
   las_settype(L, LAS_TLOOKUP);
   q = newlookup(L);

@@ -12,7 +12,7 @@
 #include "net/net.h"
 
 
-#define BIG	(64 * 1024)	/* a string from here on is kept by reference */
+#define BIG	(64 << 10)	/* a string from here on is kept by reference */
 
 typedef struct Box {
   las_Stream *s;
