@@ -50,6 +50,7 @@ build = {
         "src/core/timeout.c",
         "src/core/timer.c",
         "src/core/turn.c",
+        "src/core/version.c",
         "src/core/wait.c",
         "src/core/watchdog.c",
         "src/net/address.c",

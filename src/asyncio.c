@@ -12,12 +12,13 @@
    as the user knows them ('asyncio.sleep'), not as part of this module. */
 LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   int fresh, state = 1;
-  luaL_checkversion(L);
+  las_checkversions(L);
   lua_settop(L, 0);
   las_newstate(L, &fresh);
   lua_newtable(L);
   lua_newtable(L);
   las_openstate(L, state);
+  las_openversion(L, state);
   las_openerror(L, state);
   las_openpark(L, state);
   las_openloop(L, state);

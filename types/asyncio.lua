@@ -11,4 +11,19 @@ local asyncio = {}
 --- What functions that start something take: an awaitable, or a function, which may suspend.
 ---@alias asyncio.Startable asyncio.Awaitable|async fun(...): ...
 
+--- The versions of the library and of what it stands on.
+---@class asyncio.Versions
+---@field asyncio string this library
+---@field lua asyncio.Version
+---@field libuv asyncio.Version
+
+--- The version of one library.
+---@class asyncio.Version
+---@field compiled string the one this library was compiled for
+---@field running string the one that is loaded; of Lua without the release where that is hidden
+
+--- Tells the versions of the library, of Lua and of libuv.
+---@return asyncio.Versions
+function asyncio.versions() end
+
 return asyncio

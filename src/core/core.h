@@ -15,10 +15,11 @@
 #include "lua.h"
 #include "lauxlib.h"
 
-#if LUA_VERSION_NUM < 504
+#if LUA_VERSION_NUM < 504 || LUA_VERSION_RELEASE_NUM < 50403
 #error "lua-asyncio needs Lua 5.4.3 or later"
 #endif
-#if UV_VERSION_HEX < 0x012a00
+#define LAS_UVMIN	0x012a00
+#if UV_VERSION_HEX < LAS_UVMIN
 #error "lua-asyncio needs libuv 1.42 or later"
 #endif
 
@@ -669,9 +670,13 @@ LAS_API void las_reportall (lua_State *L, las_Loop *lp);
 /* }================================================================== */
 
 
+/* Raises unless the Lua and the libuv that run will do. [-0, +0, e] */
+LAS_API void las_checkversions (lua_State *L);
+
 /* what the front door registers: [-0, +0, m]; module table on top, the state
    block at index 'state' */
 LAS_API void las_openstate (lua_State *L, int state);
+LAS_API void las_openversion (lua_State *L, int state);
 LAS_API void las_openloop (lua_State *L, int state);
 LAS_API void las_openwatchdog (lua_State *L, int state);
 LAS_API void las_opengraph (lua_State *L, int state);
