@@ -46,13 +46,18 @@ return function(list, delay, attempt)
   end
 
   local function on_done(task)
-    if task:cancelled() then
-      return
+    local cancelled = task:cancelled()
+    local err, failed
+    if not cancelled then
+      err, failed = task:exception()
+    elseif not over then  -- by a stranger
+      err, failed = core.CancelledError "an attempt to connect was cancelled", true
     end
-    local err, failed = task:exception()
     if failed then
       errors[#errors + 1] = err
       next_is_due()
+    elseif cancelled then
+      return
     elseif over or winner then
       discard(task)
     else

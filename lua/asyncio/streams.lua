@@ -67,9 +67,41 @@ local function connect_options(options)
     limit = options.limit or LIMIT,
     nodelay = options.nodelay,
     keepalive = options.keepalive,
-    local_host = options.local_addr and options.local_addr[1],
     local_port = options.local_addr and options.local_addr[2],
   }
+end
+
+--- The settings for each family: none for one that the local address is not
+-- of.
+local function by_family(options)
+  if not options.local_addr then
+    local settings = connect_options(options)
+    return { inet = settings, inet6 = settings }
+  end
+  local result = {}
+  for _, address in ipairs(resolve(options.local_addr[1], 0, options.family)) do
+    if not result[address.family] then
+      result[address.family] = connect_options(options)
+      result[address.family].local_host = address.host
+    end
+  end
+  return result
+end
+
+--- Those of the addresses that there are settings for; one at least.
+local function reachable(list, settings, options)
+  local result = {}
+  for _, address in ipairs(list) do
+    if settings[address.family] then
+      result[#result + 1] = address
+    end
+  end
+  if #result == 0 then
+    error(core.OSError(("no address of the family of %s (connect %s)"):format(
+      options.local_addr[1], list[1].host),
+      { code = "EAFNOSUPPORT", syscall = "connect", address = list[1].host }), 0)
+  end
+  return result
 end
 
 --- Connects to a TCP server: reader, writer.
@@ -77,20 +109,17 @@ end
 -- turns, and the first connection wins.
 function streams.open_connection(host, port, options)
   check.task "open_connection"
-  check.argument("open_connection", 1, host, check.string)
+  check.argument("open_connection", 1, host, check.host)
   check.argument("open_connection", 2, port, check.port)
   options = check.options("open_connection", 3, options, CONNECTION)
-  local list = resolve(host, port, options.family)
-  local settings = connect_options(options)
-  if settings.local_host then
-    settings.local_host = resolve(settings.local_host, 0)[1].host
-  end
+  local settings = by_family(options)
+  local list = reachable(resolve(host, port, options.family), settings, options)
   if #list == 1 then
-    return core.connect(list[1].host, port, settings)
+    return core.connect(list[1].host, port, settings[list[1].family])
   end
   list = interleave(list, options.interleave or 1)
   return race(list, options.happy_eyeballs_delay or HAPPY_DELAY, function(address)
-    return core.connect(address.host, port, settings)
+    return core.connect(address.host, port, settings[address.family])
   end)
 end
 
@@ -119,19 +148,26 @@ local function new_server(handler, options)
     options.max_connections or 0, options.keep_alive)
 end
 
--- How a bind fails on a machine that has no IPv6 at all.
+-- How a bind fails where a family, or its loopback, is not configured.
 local ABSENT = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true }
 
---- Binds all addresses to one port, any one if `port` is 0.
+--- Binds all addresses to one port, any one if `port` is 0. Of several, those
+-- that this machine does not have are left out.
 local function bind_all(server, list, port, options)
   local reuse = options.reuse_address ~= false
+  local absent, bound
   for _, address in ipairs(list) do
     local ok, got = pcall(core.bind, server, address.host, port, reuse, options.reuse_port)
     if ok then
-      port = got
-    elseif not (address.optional and ABSENT[got.code]) then
+      port, bound = got, true
+    elseif #list > 1 and ABSENT[got.code] then
+      absent = absent or got
+    else
       error(got, 0)
     end
+  end
+  if not bound then
+    error(absent, 0)
   end
 end
 
@@ -160,7 +196,7 @@ local function everywhere(family)
   elseif family == "inet6" then
     return { { host = "::" } }
   end
-  return { { host = "0.0.0.0" }, { host = "::", optional = true } }
+  return { { host = "0.0.0.0" }, { host = "::" } }
 end
 
 --- A TCP server; `handler(reader, writer)` runs in a task of its own for each
@@ -169,7 +205,7 @@ function streams.start_server(handler, host, port, options)
   check.task "start_server"
   check.argument("start_server", 1, handler, check.callable)
   if host ~= nil then
-    check.argument("start_server", 2, host, check.string)
+    check.argument("start_server", 2, host, check.host)
   end
   check.argument("start_server", 3, port, check.port)
   options = check.options("start_server", 4, options, SERVER)

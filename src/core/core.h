@@ -537,6 +537,10 @@ struct las_Loop {
     size_t n;
   } fresh;
   las_List freed;	/* watches to be told when a descriptor was closed */
+  struct {		/* name look-ups */
+    struct las_Lookup *first, *last;	/* those that wait for a thread */
+    uint32_t nthreads;	/* those that have one, left by their tasks too */
+  } lookups;
   struct las_Resource *resources;	/* what 'close' must close first */
   uint64_t turns, nread, nwritten;	/* for stats */
   uint64_t longest;	/* longest watched step, nanoseconds */
@@ -627,6 +631,7 @@ LAS_API int las_openmailbox (las_Loop *lp);
 LAS_API void las_closemailbox (las_Loop *lp);
 LAS_API void las_takemail (las_Loop *lp);
 LAS_API las_Mailbox *las_holdmailbox (las_Loop *lp);
+LAS_API void las_unholdmailbox (las_Mailbox *m);
 LAS_API void las_post (las_Mailbox *m, las_Message *msg);	/* lets go of m */
 
 /* }================================================================== */

@@ -18,7 +18,7 @@ struct las_Mailbox {
 };
 
 
-static void unhold (las_Mailbox *m) {
+void las_unholdmailbox (las_Mailbox *m) {
   int left;
   uv_mutex_lock(&m->lock);
   left = --m->holders;
@@ -76,7 +76,7 @@ void las_closemailbox (las_Loop *lp) {
   uv_mutex_unlock(&m->lock);
   deliverall(takeall(m), NULL);
   lp->mailbox = NULL;
-  unhold(m);
+  las_unholdmailbox(m);
 }
 
 
@@ -105,5 +105,5 @@ void las_post (las_Mailbox *m, las_Message *msg) {
   uv_mutex_unlock(&m->lock);
   if (gone)
     msg->deliver(msg, NULL);
-  unhold(m);
+  las_unholdmailbox(m);
 }

@@ -70,6 +70,20 @@ static int connectk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
+/*
+** {==================================================================
+** Options
+** ===================================================================
+*/
+
+typedef struct Options {
+  uint32_t limit;	/* of the reader, bytes */
+  int nodelay, keepalive;
+  int islocal;		/* is there a local address? */
+  struct sockaddr_storage local;
+} Options;
+
+
 static lua_Integer intoption (lua_State *L, const char *name,
                               lua_Integer def) {
   lua_Integer n = def;
@@ -89,51 +103,74 @@ static int booloption (lua_State *L, const char *name, int def) {
 }
 
 
-/* Binds to the option 'local_host', 'local_port', if there. */
-static int bindlocal (lua_State *L, las_Stream *s) {
-  struct sockaddr_storage sa;
-  int err = 0;
+static Options options (lua_State *L) {
+  Options o;
+  memset(&o, 0, sizeof(o));
+  o.limit = (uint32_t)intoption(L, "limit", LAS_LIMIT);
+  o.nodelay = booloption(L, "nodelay", 1);
+  o.keepalive = booloption(L, "keepalive", 0);
   if (lua_getfield(L, OPTIONS, "local_host") != LUA_TNIL) {
-    int port = (int)intoption(L, "local_port", 0);
-    err = las_parseaddress(lua_tostring(L, -1), port, &sa);
-    if (err == 0)
-      err = uv_tcp_bind(&s->uv.tcp, (struct sockaddr *)&sa, 0);
+    const char *host = lua_tostring(L, -1);
+    int err = las_parseaddress(host, (int)intoption(L, "local_port", 0),
+                               &o.local);
+    if (err != 0)
+      las_oserror(L, err, "bind", host);
+    o.islocal = 1;
   }
   lua_pop(L, 1);
-  return err;
+  return o;
 }
 
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Starting
+** ===================================================================
+*/
 
 /* '*call' names what failed, if it does. */
-static int starttcp (lua_State *L, las_Stream *s, uv_connect_t *req,
-                     const char **call) {
-  struct sockaddr_storage sa;
-  int err = las_parseaddress(lua_tostring(L, HOST),
-                             (int)lua_tointeger(L, PORT), &sa);
-  if (err == 0)
-    err = las_initstream(s, 0);
+static int starttcp (las_Stream *s, uv_connect_t *req, const Options *o,
+                     const struct sockaddr *sa, const char **call) {
+  int err = las_initstream(s, 0);
   if (err != 0)
     return err;
-  *call = "bind";
-  err = bindlocal(L, s);
-  if (err != 0)
-    return err;
-  *call = "connect";
-  err = uv_tcp_connect(req, &s->uv.tcp, (struct sockaddr *)&sa, onconnect);
-  if (err == 0) {
-    if (booloption(L, "nodelay", 1))
-      uv_tcp_nodelay(&s->uv.tcp, 1);
-    if (booloption(L, "keepalive", 0))
-      uv_tcp_keepalive(&s->uv.tcp, 1, 60);
+  if (o->islocal) {
+    *call = "bind";
+    err = uv_tcp_bind(&s->uv.tcp, (const struct sockaddr *)&o->local, 0);
+    if (err != 0)
+      return err;
   }
+  *call = "connect";
+  err = uv_tcp_connect(req, &s->uv.tcp, sa, onconnect);
+  if (err == 0 && o->nodelay)
+    uv_tcp_nodelay(&s->uv.tcp, 1);
+  if (err == 0 && o->keepalive)
+    uv_tcp_keepalive(&s->uv.tcp, 1, 60);
   return err;
 }
 
 
-static int startunix (lua_State *L, las_Stream *s, uv_connect_t *req) {
+static int startunix (las_Stream *s, uv_connect_t *req, const char *path) {
   int err = las_initstream(s, 1);
   if (err == 0)
-    uv_pipe_connect(req, &s->uv.pipe, lua_tostring(L, HOST), onconnect);
+    uv_pipe_connect(req, &s->uv.pipe, path, onconnect);
+  return err;
+}
+
+
+/* Starts it: C only; on error nothing is under way. */
+static int start (las_Stream *s, const Options *o, const char *path,
+                  const struct sockaddr *sa, const char **call) {
+  uv_connect_t *req = (uv_connect_t *)malloc(sizeof(*req));
+  int err;
+  if (req == NULL)
+    return UV_ENOMEM;
+  err = (sa == NULL) ? startunix(s, req, path)
+                     : starttcp(s, req, o, sa, call);
+  if (err != 0)
+    free(req);
   return err;
 }
 
@@ -143,30 +180,30 @@ static int startunix (lua_State *L, las_Stream *s, uv_connect_t *req) {
 static int core_connect (lua_State *L) {
   las_Task *t = las_checktask(L, "open_connection");
   las_Stream *s;
-  uv_connect_t *req;
-  const char *call = "connect";
-  int err;
+  struct sockaddr_storage sa;
+  int isunix, err = 0;
+  const char *call = "connect", *host = lua_tostring(L, HOST);
+  Options o;
   lua_settop(L, OPTIONS);
   las_checkcancel(L, t);
-  s = las_pushstream(L, t->f.loop,
-                     (uint32_t)intoption(L, "limit", LAS_LIMIT),
-                     lua_isnil(L, PORT));
-  if (lua_isnil(L, PORT) &&
-      lua_rawlen(L, HOST) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-    return las_oserror(L, UV_ENAMETOOLONG, "connect", lua_tostring(L, HOST));
-  req = (uv_connect_t *)malloc(sizeof(*req));
-  if (req == NULL)
-    return luaL_error(L, "not enough memory");
-  err = lua_isnil(L, PORT) ? startunix(L, s, req)
-                              : starttcp(L, s, req, &call);
-  if (err != 0) {
-    free(req);
+  o = options(L);
+  isunix = lua_isnil(L, PORT);
+  if (!isunix)
+    err = las_parseaddress(host, (int)lua_tointeger(L, PORT), &sa);
+  else if (lua_rawlen(L, HOST) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+    err = UV_ENAMETOOLONG;
+  if (err != 0)
+    return las_oserror(L, err, "connect", host);
+  s = las_pushstream(L, t->f.loop, o.limit, isunix);
+  err = start(s, &o, host, isunix ? NULL : (struct sockaddr *)&sa, &call);
+  if (err != 0)
     return failed(L, s, err, call);
-  }
   s->connecting = t;
   las_park(t, &connectwait, s);
   return lua_yieldk(L, 0, 0, connectk);
 }
+
+/* }================================================================== */
 
 
 void las_openconnect (lua_State *L, int state) {

@@ -56,8 +56,9 @@ typedef struct Box {
   las_Listener *server;
 } Box;
 
-/* user value: the handler */
+/* user values: the handler; the loop, which may be closed */
 #define HANDLER	1
+#define LOOP	2
 
 
 static void unref (las_Listener *s) {
@@ -190,6 +191,21 @@ static void onhandled (las_Watch *w, las_Future *f) {
 }
 
 
+/* Did only this one connection fail, before it could be accepted? */
+static int isaborted (int err) {
+  switch (err) {
+    case EINTR: case ECONNABORTED: case EPROTO: case ENOPROTOOPT:
+    case ENETDOWN: case ENETUNREACH: case EHOSTUNREACH: case EOPNOTSUPP:
+#if defined(__linux__)
+    case EHOSTDOWN: case ENONET:
+#endif
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+
 static int acceptfd (int fd) {
   int conn;
   do {
@@ -202,7 +218,7 @@ static int acceptfd (int fd) {
       fcntl(conn, F_SETFD, FD_CLOEXEC);
     }
 #endif
-  } while (conn < 0 && (errno == EINTR || errno == ECONNABORTED));
+  } while (conn < 0 && isaborted(errno));
   return conn;
 }
 
@@ -514,9 +530,11 @@ static int core_new_server (lua_State *L) {
   lua_settop(L, 5);
   if (!las_tobody(L, 1, 1) || lua_isthread(L, 1))
     return luaL_typeerror(L, 1, "function");
-  box = (Box *)lua_newuserdatauv(L, sizeof(*box), 1);
+  box = (Box *)lua_newuserdatauv(L, sizeof(*box), LOOP);
   box->server = NULL;
   las_settype(L, LAS_TSERVER);
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -2, LOOP);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, HANDLER);
   s = (las_Listener *)calloc(1, sizeof(*s));
@@ -649,6 +667,15 @@ static int wakenk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
+static las_Task *checkwaiter (lua_State *L, const las_Listener *s,
+                              const char *fname) {
+  las_Task *t = las_checktask(L, fname);
+  if (s->loop != NULL && !s->loop->closed && t->f.loop != s->loop)
+    luaL_error(L, "cannot wait for a server of another loop");
+  return t;
+}
+
+
 /* start_serving(): does not suspend */
 static int server_start_serving (lua_State *L) {
   las_Listener *s = checkserver(L);
@@ -664,7 +691,7 @@ static int server_start_serving (lua_State *L) {
 /* serve_forever(): until the server is closed, or closes it if cancelled */
 static int server_serve_forever (lua_State *L) {
   las_Listener *s = checkserver(L);
-  las_Task *t = las_checktask(L, "serve_forever");
+  las_Task *t = checkwaiter(L, s, "serve_forever");
   opened(L, s);
   if (s->forever != NULL)
     return luaL_error(L, "another task is in serve_forever already");
@@ -697,7 +724,7 @@ static int waitserver (lua_State *L, las_Listener *s, las_Task *t) {
 /* wait_closed(): closed, and no connection is left */
 static int server_wait_closed (lua_State *L) {
   las_Listener *s = checkserver(L);
-  return waitserver(L, s, las_checktask(L, "wait_closed"));
+  return waitserver(L, s, checkwaiter(L, s, "wait_closed"));
 }
 
 
@@ -773,11 +800,8 @@ static int server_abort_clients (lua_State *L) {
 
 
 static int server_get_loop (lua_State *L) {
-  las_Listener *s = checkserver(L);
-  if (s->loop == NULL)
-    lua_pushnil(L);
-  else
-    las_pushloop(L, s->loop);
+  checkserver(L);
+  lua_getiuservalue(L, 1, LOOP);
   return 1;
 }
 

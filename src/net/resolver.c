@@ -2,7 +2,8 @@
 ** resolver.c
 ** Names to addresses, on detached threads of our own.
 ** A thread holds nothing of a loop but its mailbox, so nobody ever waits for
-** a slow name: not a cancel, not an exit, not a file.
+** a slow name: not a cancel, not an exit, not a file. Threads are so many at
+** most; further look-ups queue.
 */
 
 #define _GNU_SOURCE  /* dladdr */
@@ -12,6 +13,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,20 +21,32 @@
 
 
 #define STACKSIZE	(512 << 10)	/* of a thread, bytes */
+#define MAXTHREADS	128	/* of a loop at once; more look-ups queue */
 
-typedef struct Lookup {
+typedef struct las_Lookup {
   las_Message msg;	/* first */
+  atomic_int refs;	/* box, thread */
   las_Mailbox *mailbox;	/* held by the thread */
-  las_Task *waiter;	/* loop's thread only; NULL once it left */
-  struct Lookup **box;	/* the waiter's; NULL once it left */
+  las_Loop *loop;	/* alive: user value of the box; loop's thread only */
+  las_Task *waiter;	/* loop's thread only; NULL once it left or is woken */
+  struct las_Lookup *next, *prev;	/* while 'queued' */
+  int queued;		/* does it wait for a thread? */
   struct addrinfo hints;
   struct addrinfo *info;	/* the result */
   int err;		/* of getaddrinfo: 0 or EAI_... */
   int sys;		/* errno with EAI_SYSTEM */
-  int delivered;	/* whoever comes last frees */
   char *host, *service;	/* NULL or inside 'names' */
   char names[1];
 } Lookup;
+
+
+static void unref (Lookup *q) {
+  if (atomic_fetch_sub(&q->refs, 1) == 1) {
+    if (q->info != NULL)
+      freeaddrinfo(q->info);
+    free(q);
+  }
+}
 
 
 /*
@@ -40,27 +54,6 @@ typedef struct Lookup {
 ** The thread's side
 ** ===================================================================
 */
-
-static void freelookup (Lookup *q) {
-  if (q->info != NULL)
-    freeaddrinfo(q->info);
-  free(q);
-}
-
-
-/* On the loop's thread, or (lp NULL) when there is no loop any more. */
-static void deliver (las_Message *msg, las_Loop *lp) {
-  Lookup *q = (Lookup *)msg;
-  if (lp != NULL)
-    lp->busy--;
-  if (lp == NULL || q->waiter == NULL) {
-    freelookup(q);
-    return;
-  }
-  q->delivered = 1;
-  las_wake(q->waiter);
-}
-
 
 static void *work (void *arg) {
   Lookup *q = (Lookup *)arg;
@@ -103,6 +96,80 @@ static int startthread (Lookup *q) {
 
 /*
 ** {==================================================================
+** The queue
+** ===================================================================
+*/
+
+static void enqueue (las_Loop *lp, Lookup *q) {
+  q->queued = 1;
+  q->next = NULL;
+  q->prev = lp->lookups.last;
+  if (q->prev != NULL)
+    q->prev->next = q;
+  else
+    lp->lookups.first = q;
+  lp->lookups.last = q;
+}
+
+
+static void dequeue (las_Loop *lp, Lookup *q) {
+  q->queued = 0;
+  if (q->next != NULL)
+    q->next->prev = q->prev;
+  else
+    lp->lookups.last = q->prev;
+  if (q->prev != NULL)
+    q->prev->next = q->next;
+  else
+    lp->lookups.first = q->next;
+}
+
+
+static void deliver (las_Message *msg, las_Loop *lp);
+
+
+/* Gives threads to those first in the queue, as far as there are any. Where
+   no single one is to be had the loop does the work itself. */
+static void startqueued (las_Loop *lp) {
+  while (lp->lookups.first != NULL && lp->lookups.nthreads < MAXTHREADS) {
+    Lookup *q = lp->lookups.first;
+    q->msg.deliver = deliver;
+    q->mailbox = las_holdmailbox(lp);
+    q->refs++;
+    if (startthread(q) != 0) {
+      if (lp->lookups.nthreads > 0) {  /* one will end */
+        las_unholdmailbox(q->mailbox);
+        q->refs--;
+        return;
+      }
+      work(q);
+    }
+    lp->lookups.nthreads++;
+    dequeue(lp, q);
+  }
+}
+
+
+/* On the loop's thread, or (lp NULL) when there is no loop any more. */
+static void deliver (las_Message *msg, las_Loop *lp) {
+  Lookup *q = (Lookup *)msg;
+  if (lp != NULL) {
+    lp->lookups.nthreads--;
+    if (q->waiter != NULL) {
+      lp->busy--;
+      las_wake(q->waiter);
+      q->waiter = NULL;
+    }
+    startqueued(lp);
+  }
+  unref(q);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
 ** The task's side
 ** ===================================================================
 */
@@ -113,9 +180,10 @@ enum {HOST = 1, SERVICE, FAMILY, PASSIVE, BOX};
 
 static void leavelookup (las_Task *t) {
   Lookup *q = (Lookup *)t->what;
-  *q->box = NULL;
-  q->box = NULL;
   q->waiter = NULL;
+  q->loop->busy--;
+  if (q->queued)
+    dequeue(q->loop, q);
 }
 
 static const las_Wait lookupwait = {
@@ -192,18 +260,16 @@ static int lookupk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* The box owns a look-up that was delivered; one under way frees itself. */
+/* With a task still waiting only where its loop was dropped. */
 static int box_gc (lua_State *L) {
   Lookup **box = (Lookup **)lua_touserdata(L, 1);
   Lookup *q = *box;
   *box = NULL;
-  if (q == NULL)
-    return 0;
-  if (q->delivered)
-    freelookup(q);
-  else {
-    q->box = NULL;
+  if (q != NULL) {
     q->waiter = NULL;
+    if (q->queued)
+      dequeue(q->loop, q);
+    unref(q);
   }
   return 0;
 }
@@ -223,7 +289,7 @@ static Lookup *newlookup (lua_State *L) {
     q->host = (char *)memcpy(q->names, host, nhost);
   if (service != NULL)
     q->service = (char *)memcpy(q->names + nhost, service, nservice);
-  q->msg.deliver = deliver;
+  atomic_init(&q->refs, 1);
   return q;
 }
 
@@ -241,18 +307,19 @@ static int core_getaddrinfo (lua_State *L) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = lua_toboolean(L, PASSIVE) ? AI_PASSIVE : 0;
   las_checkcancel(L, t);
-  box = (Lookup **)lua_newuserdatauv(L, sizeof(Lookup *), 0);
+  box = (Lookup **)lua_newuserdatauv(L, sizeof(Lookup *), 1);
   *box = NULL;
   las_settype(L, LAS_TLOOKUP);
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -2, 1);
   q = newlookup(L);
   q->hints = hints;
-  q->mailbox = las_holdmailbox(lp);
   *box = q;
-  q->box = box;
+  q->loop = lp;
   q->waiter = t;
   lp->busy++;
-  if (startthread(q) != 0)
-    work(q);  /* no thread to be had: the loop must wait */
+  enqueue(lp, q);
+  startqueued(lp);
   las_park(t, &lookupwait, q);
   return lua_yieldk(L, 0, 0, lookupk);
 }

@@ -214,6 +214,19 @@ static void onalloc (uv_handle_t *h, size_t hint, uv_buf_t *buf) {
 }
 
 
+/* libuv reads a reset that comes with the last bytes as an end. Bytes that
+   are lost must not pass for none. */
+static int endof (las_Stream *s) {
+  uv_os_fd_t fd;
+  int err = 0;
+  socklen_t len = sizeof(err);
+  if (uv_fileno(&s->uv.handle, &fd) != 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err == 0)
+    return UV_EOF;
+  return -err;
+}
+
+
 static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
   las_Stream *s = (las_Stream *)h->data;
   las_Loop *lp = s->loop;
@@ -225,6 +238,8 @@ static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
   }
   else if (n < 0) {
     las_stopreading(s);
+    if (n == UV_EOF)
+      n = endof(s);
     if (n == UV_EOF)
       s->r.eof = 1;
     else if (n == UV_ENOBUFS)

@@ -169,9 +169,18 @@ static int writer_writelines (lua_State *L) {
 }
 
 
+static las_Task *checkwaiter (lua_State *L, const las_Stream *s,
+                              const char *fname) {
+  las_Task *t = las_checktask(L, fname);
+  if (s->loop != NULL && t->f.loop != s->loop)
+    luaL_error(L, "cannot wait for a stream of another loop");
+  return t;
+}
+
+
 static int writer_drain (lua_State *L) {
   las_Stream *s = checkwriter(L);
-  las_Task *t = las_checktask(L, "drain");
+  las_Task *t = checkwaiter(L, s, "drain");
   if (las_spent(t->f.loop)) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, 1, draink);
@@ -263,7 +272,7 @@ static int waitclosed (lua_State *L, las_Stream *s, las_Task *t, int raise) {
 
 static int writer_wait_closed (lua_State *L) {
   las_Stream *s = checkwriter(L);
-  return waitclosed(L, s, las_checktask(L, "wait_closed"), 1);
+  return waitclosed(L, s, checkwaiter(L, s, "wait_closed"), 1);
 }
 
 
