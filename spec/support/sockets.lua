@@ -4,6 +4,17 @@ local asyncio = require "asyncio"
 
 local sockets = {}
 
+--- Has this machine IPv6, its loopback at least?
+function sockets.has_ipv6()
+  local file = io.open "/proc/net/if_inet6"
+  if not file then
+    return not io.open "/proc/net"
+  end
+  local text = file:read "a"
+  file:close()
+  return text ~= ""
+end
+
 --- A path for a unix socket that is not there yet.
 function sockets.path()
   local path = os.tmpname()
