@@ -116,11 +116,11 @@ describe("open_connection", function()
         return nil
       end)
     end
-    assert.matches("#1 to 'open_connection' %(string expected, got no value%)", open())
-    assert.matches("#1 to 'open_connection' %(string expected, got no value%)", open(nil, 1))
+    assert.matches("#1 to 'open_connection' %(string expected, got nil%)", open())
+    assert.matches("#1 to 'open_connection' %(string expected, got nil%)", open(nil, 1))
     assert.matches("#1 to 'open_connection' %(host expected, got one with a zero byte%)",
       open("127.0.0.1\0.example.org", 1))
-    assert.matches("#2 to 'open_connection' %(integer expected, got no value%)", open "x")
+    assert.matches("#2 to 'open_connection' %(integer expected, got nil%)", open "x")
     assert.matches("#2 to 'open_connection' %(integer expected, got string%)", open("x", "80"))
     for _, port in ipairs { 70000, -1 } do
       assert.matches("#2 to 'open_connection' %(port out of range %(0 to 65535%)%)",

@@ -163,12 +163,12 @@ describe("start_server", function()
         return nil
       end)
     end
-    assert.matches("#1 to 'start_server' %(function expected, got no value%)", start(nil, nil, 0))
+    assert.matches("#1 to 'start_server' %(function expected, got nil%)", start(nil, nil, 0))
     assert.matches("#1 to 'start_server' %(function expected, got string%)", start("f", nil, 0))
     assert.matches("#1 to 'start_server' %(function expected, got thread%)",
       start(coroutine.create(echo), nil, 0))
     assert.matches("#2 to 'start_server' %(string expected, got number%)", start(echo, 1, 0))
-    assert.matches("#3 to 'start_server' %(integer expected, got no value%)", start(echo, HOST))
+    assert.matches("#3 to 'start_server' %(integer expected, got nil%)", start(echo, HOST))
     assert.matches("#3 to 'start_server' %(port out of range", start(echo, HOST, 70000))
     for pattern, options in pairs {
       ["unknown option 'nodelay'"] = { nodelay = true },
