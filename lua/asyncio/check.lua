@@ -78,14 +78,6 @@ function check.family(v)
   end
 end
 
-function check.host(v)
-  if type(v) ~= "string" then
-    return "string"
-  elseif v:find("\0", 1, true) then
-    return "host expected, got one with a zero byte", true
-  end
-end
-
 function check.path(v)
   if type(v) ~= "string" then
     return "string"
@@ -95,7 +87,7 @@ function check.path(v)
 end
 
 function check.address(v)
-  if type(v) ~= "table" or check.host(v[1]) or check.port(v[2] or 0) then
+  if type(v) ~= "table" or type(v[1]) ~= "string" or check.port(v[2] or 0) then
     return "{host, port}"
   end
 end

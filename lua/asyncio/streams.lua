@@ -54,9 +54,23 @@ local function interleave(list, first)
   return result
 end
 
+local function host_name(v)
+  if type(v) ~= "string" then
+    return "string"
+  elseif v:find("\0", 1, true) then
+    return "host expected, got one with a zero byte", true
+  end
+end
+
+local function host_and_port(v)
+  if type(v) ~= "table" or host_name(v[1]) or check.port(v[2] or 0) then
+    return "{host, port}"
+  end
+end
+
 local CONNECTION = {
   limit = check.bytes, ssl = check.ssl, server_hostname = check.string,
-  local_addr = check.address, family = check.family, happy_eyeballs_delay = check.seconds,
+  local_addr = host_and_port, family = check.family, happy_eyeballs_delay = check.seconds,
   interleave = check.count, ssl_handshake_timeout = check.seconds, nodelay = check.boolean,
   keepalive = check.boolean,
 }
@@ -109,7 +123,7 @@ end
 -- turns, and the first connection wins.
 function streams.open_connection(host, port, options)
   check.task "open_connection"
-  check.argument("open_connection", 1, host, check.host)
+  check.argument("open_connection", 1, host, host_name)
   check.argument("open_connection", 2, port, check.port)
   options = check.options("open_connection", 3, options, CONNECTION)
   local settings = by_family(options)
@@ -205,7 +219,7 @@ function streams.start_server(handler, host, port, options)
   check.task "start_server"
   check.argument("start_server", 1, handler, check.callable)
   if host ~= nil then
-    check.argument("start_server", 2, host, check.host)
+    check.argument("start_server", 2, host, host_name)
   end
   check.argument("start_server", 3, port, check.port)
   options = check.options("start_server", 4, options, SERVER)
