@@ -60,7 +60,11 @@ void las_startchildren (lua_State *L, las_Loop *lp, int n) {
   seen = lua_gettop(L);
   for (i = 1; i <= n; i++) {
     int once = (lua_rawgeti(L, LAS_CLIST, i) != LUA_TFUNCTION);
-    if (once) {
+    if (!once) {
+      las_tobody(L, seen + 1, i);
+      las_start(las_newtask(L, lp, 0), 0);
+    }
+    else {
       lua_pushvalue(L, -1);
       if (lua_rawget(L, seen) != LUA_TNIL) {
         lua_rawseti(L, LAS_CLIST, i);
@@ -69,15 +73,12 @@ void las_startchildren (lua_State *L, las_Loop *lp, int n) {
       }
       lua_pop(L, 1);
       lua_pushvalue(L, -1);
-    }
-    las_ensurefuture(L, lp, lua_gettop(L), i);
-    if (once) {
+      las_ensurefuture(L, lp, lua_gettop(L), i);
       lua_pushvalue(L, -1);
-      lua_rawseti(L, LAS_CLIST, i);
+      lua_insert(L, -3);
       lua_rawset(L, seen);
     }
-    else
-      lua_rawseti(L, LAS_CLIST, i);
+    lua_rawseti(L, LAS_CLIST, i);
   }
   lua_settop(L, top);
 }

@@ -75,7 +75,10 @@ static int asyncio_await (lua_State *L);
 
 
 void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg) {
-  las_Future *f = las_tofuture(L, las_state(L), i);
+  las_Future *f;
+  if (las_likely(lua_type(L, i) == LUA_TFUNCTION))
+    return;
+  f = las_tofuture(L, las_state(L), i);
   if (f != NULL) {
     if (f->loop != lp && f->item.state == LAS_PENDING)
       luaL_argerror(L, arg, "future of another loop");
@@ -111,12 +114,13 @@ int las_isthing (lua_State *L, int i) {
 
 
 las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i, int arg) {
-  las_Future *f = las_tofuture(L, las_state(L), i);
+  las_Future *f;
   las_checkstartable(L, lp, i, arg);
+  f = las_tofuture(L, las_state(L), i);
   if (f != NULL)
     return f;
   luaL_checkstack(L, 4, NULL);
-  if (getawait(L, i)) {
+  if (lua_type(L, i) != LUA_TFUNCTION && getawait(L, i)) {
     lua_pop(L, 1);
     las_getanchored(L, LAS_UAWAIT);
     lua_pushvalue(L, i);

@@ -363,9 +363,9 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
     lua_xmove(L, co, n + 1);
   }
   lua_setiuservalue(L, base, LAS_UVALUE);
-  lua_settop(L, base);
   t->co = co;
-  t->what = (void *)(size_t)lua_gettop(co);
+  t->what = (void *)(size_t)(ready ? lua_gettop(co)
+                                     : BODY + 1 + n);
   t->id = ++lp->S->ntasks;
   lp->ntasks++;
   return t;
