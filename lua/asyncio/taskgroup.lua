@@ -11,9 +11,11 @@ local taskgroup = {}
 ---@class asyncio.TaskGroup
 ---@field _parent asyncio.Task   the task that opened it
 ---@field _base integer          its cancels that came before the group
----@field _children table<asyncio.Task, integer>   those not done, by age
+---@field _children table<integer, asyncio.Task>   those not done, by number
+---@field _number table<asyncio.Task, integer>     and the other way round
 ---@field _count integer         how many
----@field _started integer       how many there ever were
+---@field _first integer         no child has a lower number
+---@field _last integer          ... or a higher one
 ---@field _starting table<asyncio.Task, asyncio.Future>   those `start` waits for
 ---@field _errors table          what children and body raised, with its length
 ---@field _origins table         for each error the task, or a traceback
@@ -21,9 +23,11 @@ local taskgroup = {}
 ---@field _own boolean           was the parent cancelled by the group?
 ---@field _leaving boolean       has the block ended?
 ---@field _left boolean          ... and all children too?
----@field _wake asyncio.Future?  what the parent waits for while it leaves
 local TaskGroup = { __name = "asyncio.TaskGroup" }
 TaskGroup.__index = TaskGroup
+
+-- The group that a task is leaving: it waits for all its children then.
+local leaving = setmetatable({}, { __mode = "k" })
 
 local function is_cancel(err)
   return core.isinstance(err, core.CancelledError)
@@ -52,16 +56,22 @@ local function note(group, err, origin)
   group._origins[errors.n] = origin
 end
 
+--- The oldest child; there is one.
+local function oldest(group)
+  while not group._children[group._first] do
+    group._first = group._first + 1
+  end
+  return group._children[group._first]
+end
+
 --- Cancels all children, the oldest first.
 local function cancel_children(group)
   group._aborting = true
-  local age, list = group._children, {}
-  for task in pairs(age) do
-    list[#list + 1] = task
-  end
-  table.sort(list, function(a, b) return age[a] < age[b] end)
-  for _, task in ipairs(list) do
-    task:cancel()
+  for number = group._first, group._last do
+    local task = group._children[number]
+    if task then
+      task:cancel()
+    end
   end
 end
 
@@ -89,7 +99,8 @@ end
 local function on_done(group, task)
   local ready = group._starting[task]
   local err, failed = outcome(task)
-  group._children[task] = nil
+  group._children[group._number[task]] = nil
+  group._number[task] = nil
   group._starting[task] = nil
   group._count = group._count - 1
   if ready and not ready:done() then
@@ -100,9 +111,6 @@ local function on_done(group, task)
   elseif failed then
     note(group, err, task)
     abort(group)
-  end
-  if group._count == 0 and group._wake and not group._wake:done() then
-    group._wake:set_result()
   end
 end
 
@@ -121,7 +129,7 @@ end
 -- are, and an error of theirs is reported like any that nobody looks at.
 local function abandon(group)
   cancel_children(group)
-  for task in pairs(group._children) do
+  for task in pairs(group._number) do
     task:remove_done_callback(group._on_done)
   end
   group._left = true
@@ -136,10 +144,9 @@ end
 -- any case, and an error that is no cancel (a deadlock) in a table.
 local function wait_for_children(group)
   local first, last, broken
+  leaving[group._parent] = group
   while group._count > 0 do
-    group._wake = group._parent:get_loop():create_future()
-    local ok, err = pcall(core.await, group._wake)
-    group._wake = nil
+    local ok, err = pcall(core.await_end, oldest(group))
     if not ok and is_cancel(err) then
       last = err
       first = first or (not group._aborting and err) or nil
@@ -152,7 +159,21 @@ local function wait_for_children(group)
       cancel_children(group)
     end
   end
+  leaving[group._parent] = nil
   return first, last, broken
+end
+
+--- The children that a task waits for as it leaves a group; else nil.
+function taskgroup.awaited(task)
+  local group = leaving[task]
+  if not group then
+    return nil
+  end
+  local list = {}
+  for number = group._first, group._last do
+    list[#list + 1] = group._children[number]
+  end
+  return list
 end
 
 --- Ends the group in its own task. Raises what comes out of it, unless that
@@ -207,7 +228,7 @@ end
 local function new_group()
   local group = {
     _parent = core.current_task(),
-    _children = {}, _count = 0, _started = 0, _starting = {},
+    _children = {}, _number = {}, _count = 0, _first = 1, _last = 0, _starting = {},
     _errors = { n = 0 }, _origins = {},
     _aborting = false, _own = false, _leaving = false, _left = false,
   }
@@ -261,8 +282,9 @@ local function check_open(group, f)
 end
 
 local function adopt(group, task)
-  group._started = group._started + 1
-  group._children[task] = group._started
+  local number = group._last + 1
+  group._last = number
+  group._children[number], group._number[task] = task, number
   group._count = group._count + 1
   task:add_done_callback(group._on_done)
   if group._aborting then  -- it began eagerly, and ended the group
@@ -301,8 +323,10 @@ end
 local function see_off(task)
   task:cancel()
   while not task:done() do
-    local ok, err = pcall(core.await, task)
-    if not ok and not task:done() and not is_cancel(err) then
+    local ok, err = pcall(core.await_end, task)
+    if not ok and is_cancel(err) then
+      task:cancel()
+    elseif not ok then
       error(err, 0)
     end
   end

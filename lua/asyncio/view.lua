@@ -1,6 +1,7 @@
 --- The view inside: what every task is doing, and who awaits whom.
 
 local core = require("asyncio.core").api
+local taskgroup = require "asyncio.taskgroup"
 
 local view = {}
 
@@ -10,11 +11,17 @@ local function check_file(name, i, file)
   end
 end
 
+--- What kind of wait a task is in, and the futures it awaits there.
+local function awaited_by(task)
+  local wait, awaited = core.awaited(task)
+  return wait, taskgroup.awaited(task) or awaited
+end
+
 --- Whom each future and task is awaited by, of all tasks of the loop.
 local function awaiters_of(loop)
   local awaiters = {}
   for _, task in ipairs(core.all_tasks(loop)) do
-    local _, awaited = core.awaited(task)
+    local _, awaited = awaited_by(task)
     for _, future in ipairs(awaited) do
       awaiters[future] = awaiters[future] or {}
       table.insert(awaiters[future], task)
@@ -83,7 +90,7 @@ function view.print_call_graph(future, file)
 end
 
 local function write_task(file, task)
-  local wait, awaited = core.awaited(task)
+  local wait, awaited = awaited_by(task)
   file:write(tostring(task))
   if wait then
     local holder = core.holder(task)

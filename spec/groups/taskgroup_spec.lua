@@ -605,6 +605,36 @@ describe("a group's end", function()
   end)
 end)
 
+describe("the call graph of a child", function()
+  it("knows who waits for it", testing.virtual(function()
+    forms.close(function(group)
+      local main, above = asyncio.current_task(), nil
+      group:create_task(asyncio.sleep, 1)
+      group:create_task(function()
+        asyncio.sleep(0.5)
+        above = asyncio.call_graph().awaited_by
+      end)
+      asyncio.create_task(function()
+        asyncio.sleep(2)
+        assert.same({ 1, main, {} }, { #above, above[1].task, above[1].awaited_by })
+      end)
+      group:create_task(asyncio.sleep, 3)
+    end)
+  end))
+end)
+
+describe("a deadlock in a group", function()
+  it("is told as a circle of its task and a child", function()
+    local err = witness.raises(asyncio.DeadlockError, asyncio.run, function()
+      local main = asyncio.current_task():set_name "main"
+      asyncio.task_group(function(group)
+        group:create_task { function() pcall(asyncio.await, main) end, name = "child" }
+      end)
+    end)
+    assert.matches("in a circle:.*name=main.- waits for end of Task<name=child", err.message)
+  end)
+end)
+
 describe("create_task of a group", function()
   it("refuses once the group is over, and closes the coroutine", testing.virtual(function()
     local group

@@ -226,6 +226,37 @@ static int asyncio_shield (lua_State *L) {
                      &shieldwait);
 }
 
+/* who a task group waits for: it is cancelled by the group, not by the wait */
+static las_Future *endingfuture (las_Task *t, int i) {
+  return (i == 0) ? (las_Future *)t->what : NULL;
+}
+
+static const las_Wait endwait = {.name = "end", .child = endingfuture};
+
+
+static int endk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  las_checkwake(L);
+  return 0;
+}
+
+
+/* await_end(future): until it is done and its callbacks so far have run.
+   Neither raises its error nor passes a cancel on. */
+static int core_await_end (lua_State *L) {
+  las_Task *t = las_checktask(L, "await_end");
+  las_Future *f = las_checkfuture(L, 1);
+  if (f->item.state != LAS_PENDING)
+    las_giveway(L, t);
+  else {
+    las_checkcancel(L, t);
+    las_await(L, 1, t);
+    las_park(t, &endwait, f);
+  }
+  return lua_yieldk(L, 0, 0, endk);
+}
+
 /* }================================================================== */
 
 
@@ -286,6 +317,7 @@ void las_opencoroutine (lua_State *L, int state) {
     {"async", asyncio_async},
     {"await", asyncio_await},
     {"shield", asyncio_shield},
+    {"await_end", core_await_end},
     {"iscoroutine", asyncio_iscoroutine},
     {"iscoroutinefunction", asyncio_iscoroutinefunction},
     {"isfuture", asyncio_isfuture},

@@ -31,6 +31,8 @@ las_Task *las_blocker (lua_State *L, las_Task *t) {
     return taskbynumber(L, t->f.loop, t->wait->holder(t));
   if (t->wait->inner != NULL)
     f = t->wait->inner(t);
+  else if (t->wait->child != NULL && t->wait->child(t, 1) == NULL)
+    f = t->wait->child(t, 0);  /* one alone, which it does not cancel */
   return (f != NULL && f->item.type == LAS_TASK) ? (las_Task *)f : NULL;
 }
 

@@ -117,7 +117,12 @@ static void leavenext (las_Task *t) {
 
 static las_Future *childof (las_Task *t, int i) {
   Crowd *c = (Crowd *)t->what;
-  return (i < c->all.n) ? c->all.child[i].f : NULL;
+  int k;
+  for (k = 0; k < c->all.n; k++) {  /* one that was given may be gone */
+    if (c->all.child[k].linked && i-- == 0)
+      return c->all.child[k].f;
+  }
+  return NULL;
 }
 
 static const las_Wait waitwait = {
