@@ -59,6 +59,7 @@ local function tell(loop, task)
   if core.doomed(task) then
     loop:call_exception_handler {
       message = "a task went on after it was cancelled and was closed by force",
+      exception = not task:cancelled() and task:exception() or nil,
       task = task,
     }
   elseif task:done() and not task:cancelled() then
@@ -134,7 +135,9 @@ function Runner:get_loop()
     error("the runner is closed", 2)
   elseif self.state == "new" then
     self.loop = (self.options.loop_factory or core.new_event_loop)()
-    core.set_event_loop(self.loop)
+    if not pcall(core.set_event_loop, self.loop) then
+      error(("the loop factory returned a %s, not an open loop"):format(type(self.loop)), 0)
+    end
     if self.options.debug ~= nil then
       self.loop:set_debug(self.options.debug)
     end

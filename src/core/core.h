@@ -235,6 +235,7 @@ enum las_Phase {
 };
 
 #define LAS_DOOM	101	/* las_Task.doom at first */
+#define LAS_FORCED	255	/* ... and once its coroutine was closed */
 
 #define LAS_FMUST	0x01	/* a cancel waits for the next suspension */
 #define LAS_FTHROW	0x02	/* the wait was cancelled: raise on resuming */
@@ -292,7 +293,7 @@ struct las_Task {
   unsigned sliced : 1;	/* may be made to yield, whatever the loop says */
   unsigned holdoff : 4;	/* ... but not now: calls of uninterrupted */
   unsigned doom : 8;	/* suspensions until it is closed by force; 0: it
-			is not doomed; 1: now */
+			is not doomed; 1: now; LAS_FORCED: it was */
   unsigned outcome : 4;	/* how its body ended, before it is settled */
   uint32_t mark;	/* pass of the cancel that came by last */
   uint64_t id;		/* number for its default name */
@@ -501,6 +502,8 @@ struct las_Loop {
   volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
   uint8_t overdue;	/* the real time for a test ran out */
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
+  uint64_t realgrace;	/* the same by the real clock: a virtual one may
+				stand still */
   uint64_t limit;	/* real moment when the main task is cancelled, or 0 */
   las_List reporters;	/* of failures nobody has looked at yet */
   uint8_t deadlocked;	/* the main task is to raise DeadlockError */

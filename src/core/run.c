@@ -132,8 +132,12 @@ static int core_interrupted (lua_State *L) {
    DeadlockError where it waits, as if nothing could wake it */
 static int core_set_grace (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
-  lp->grace = lua_isnoneornil(L, 2) ? 0
-              : las_after(lp, las_checkseconds(L, 2));
+  lp->grace = 0;
+  if (!lua_isnoneornil(L, 2)) {
+    lua_Number seconds = las_checkseconds(L, 2);
+    lp->grace = las_after(lp, seconds);
+    lp->realgrace = uv_hrtime() + las_moment(seconds);
+  }
   return 0;
 }
 
@@ -155,7 +159,7 @@ static int core_overdue (lua_State *L) {
 
 
 /* doom(task): cancels it now and at each further suspension; after a hundred
-   of those its coroutine is closed. doomed(task): was it? */
+   of those its coroutine is closed. doomed(task): was it closed? */
 static int core_doom (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
   if (t->f.item.state == LAS_PENDING && t->doom == 0) {
@@ -169,7 +173,7 @@ static int core_doom (lua_State *L) {
 
 static int core_doomed (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  lua_pushboolean(L, t->doom == 1);
+  lua_pushboolean(L, t->doom == LAS_FORCED);
   return 1;
 }
 

@@ -251,16 +251,21 @@ static int prepare (las_Task *t, int *narg) {
 
 
 /* The last resort against a task that went on after too many cancels: closes
-   its coroutine. It has just suspended; its next step finishes it. */
+   its coroutine. It has just suspended; its next step finishes it. It leaves
+   its wait first: what closes meanwhile must not find it there. */
 static void closebyforce (las_Task *t) {
-  lua_State *A = t->f.loop->anchor;
-  if (las_closethread(t->co, t->f.loop->L) != LUA_OK)
-    lua_settop(t->co, 0);
-  lua_pushnil(A);
-  setvalue(t, A);
-  t->outcome = LAS_CANCELLED;
+  lua_State *A = t->f.loop->anchor, *co = t->co;
+  int failed;
   if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
+  t->doom = LAS_FORCED;
+  failed = las_closethread(co, t->f.loop->L) != LUA_OK;
+  if (failed && lua_gettop(co) > 0)
+    lua_xmove(co, A, 1);
+  else
+    lua_pushnil(A);
+  setvalue(t, A);
+  t->outcome = failed ? LAS_FAILED : LAS_CANCELLED;
 }
 
 

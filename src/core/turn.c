@@ -164,7 +164,7 @@ static int isdead (las_Loop *lp) {
 /* Is the time over that the main task may wait for the others to end? */
 static int isover (las_Loop *lp) {
   if (lp->grace == 0 || lp->main->item.phase != LAS_PARKED ||
-      las_now(lp) < lp->grace)
+      (las_now(lp) < lp->grace && uv_hrtime() < lp->realgrace))
     return 0;
   lp->grace = 0;
   return 1;
