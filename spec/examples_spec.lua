@@ -35,6 +35,56 @@ in phase2
     assert.equal("result:\tfoo\nspent:  1.0 s\n", example.run("timer"))
   end)
 
+  it("grep sends lines to a coroutine, plain or with waits", function()
+    local shown = [[
+  0 1 1 2 3 5 8 13
+  a line about lua
+  luarocks has lua in it, too
+  no more lua
+]]
+    assert.equal("plain:\n" .. shown .. "in a task, a tenth of a second for each step:\n" .. shown ..
+      "  it took 1.2 s\n", example.run("grep"))
+  end)
+
+  it("context_manager closes what it opened, after an error too", function()
+    assert.equal([[
+an object:
+  open lua.org
+  lua.org/about: 200 OK
+  close lua.org
+a function:
+  open luarocks.org
+  luarocks.org/modules: 200 OK
+  all went well
+  close luarocks.org
+a function, and an error:
+  open example.org
+  example.org/: 200 OK
+  close example.org
+  lost interest
+many, closed in the reverse order:
+  open a.example
+  open b.example
+  all went well
+  close b.example
+  all went well
+  close a.example
+]], example.run("context_manager"))
+  end)
+
+  it("async_iterator loops over steps that wait", function()
+    assert.equal([[
+3 2 1 go!
+list:	2 4 6 8
+map: 	2	4	6	8
+set: 	true	true	true
+left at	3
+RED
+GREEN
+BLUE
+]], example.run("async_iterator"))
+  end)
+
   it("loop makes, uses and closes a loop by hand", function()
     assert.equal([[
 starting coroutine

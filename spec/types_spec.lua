@@ -94,6 +94,10 @@ local function samples()
     ["asyncio.Task"] = asyncio.create_task(asyncio.sleep, 60),
     ["asyncio.Timeout"] = asyncio.timeout(60),
     ["asyncio.TaskGroup"] = asyncio.TaskGroup(),
+    ["asyncio.Generator"] = (asyncio.generator(function() end)()),
+    ["asyncio.ExitStack"] = asyncio.ExitStack(),
+    ["asyncio.ContextVar"] = asyncio.ContextVar("sample"),
+    ["asyncio.Context"] = asyncio.copy_context(),
     ["asyncio.Lock"] = asyncio.Lock(),
     ["asyncio.Event"] = asyncio.Event(),
     ["asyncio.Semaphore"] = asyncio.Semaphore(),
@@ -258,7 +262,7 @@ describe("the definitions", function()
     -- These pass on what their argument does, or wait in a task only.
     local anywhere = {
       ["asyncio.pcall"] = true, ["asyncio.StreamWriter.write"] = true,
-      ["asyncio.StreamWriter.writelines"] = true,
+      ["asyncio.StreamWriter.writelines"] = true, ["asyncio.ExitStack.close"] = true,
     }
     -- These only want to know their task.
     local quick = {

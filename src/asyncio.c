@@ -30,6 +30,10 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openfuture(L, state);
   las_openhandle(L, state);
   las_opencoroutine(L, state);
+  las_opentrace(L, state);
+  las_opendriver(L, state);
+  las_opengenerator(L, state);
+  las_opencontext(L, state);
   las_opentimer(L, state);
   las_opentimeout(L, state);
   las_opengather(L, state);

@@ -7,6 +7,7 @@ local asyncio = {}
 ---@class asyncio.TaskOptions
 ---@field name string? shown in reports; without it a number is made up
 ---@field eager_start boolean? runs the task at once until it first waits
+---@field context asyncio.Context? what it runs in; without it, in a copy of the current one
 
 --- Options of `create_task`, in one table with the function and its arguments.
 ---@class asyncio.CreateTaskOptions: asyncio.TaskOptions
@@ -164,6 +165,10 @@ function Task:get_name() end
 ---@param name string
 ---@return asyncio.Task self
 function Task:set_name(name) end
+
+--- Gives the context of the task, always the same object.
+---@return asyncio.Context
+function Task:get_context() end
 
 --- Gives the task's coroutine, to look at but not to resume; nil once it is done.
 ---@return thread?

@@ -3,6 +3,7 @@
 -- table; it has no logic of its own.
 
 local core = require("asyncio.core").api
+local contextmanager = require "asyncio.contextmanager"
 local errors = require "asyncio.errors"
 local runner = require "asyncio.runner"
 local tasks = require "asyncio.tasks"
@@ -38,6 +39,15 @@ local asyncio = {
   Task = core.Task,
   eager_task_factory = tasks.eager_task_factory,
   create_eager_task_factory = tasks.create_eager_task_factory,
+
+  -- coroutines of a task
+  coroutine = core.coroutine,
+  generator = core.generator,
+  contextmanager = contextmanager.contextmanager,
+  ExitStack = contextmanager.ExitStack,
+  ContextVar = core.ContextVar,
+  Context = core.Context,
+  copy_context = core.copy_context,
 
   -- many at once
   gather = core.gather,
@@ -87,6 +97,7 @@ for name, class in pairs(errors.classes) do
 end
 
 core.set_libdir(debug.getinfo(1, "S").source:match("^(.-)init%.lua$") or "")
+require "asyncio.context"
 core.set_default_handler(report.default_handler)
 
 return asyncio

@@ -3,6 +3,7 @@
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
 local errors = require "asyncio.errors"
+local generator = require "asyncio.generator"
 local report = require "asyncio.report"
 local view = require "asyncio.view"
 
@@ -77,13 +78,14 @@ end
 
 --- Ends all tasks but the one that calls this: cancels them, waits; those
 -- that go on are cancelled at every further suspension.
-local function end_tasks(loop, grace)
+-- @param spares tells of a task whether it may go on
+local function end_tasks(loop, grace, spares)
   local me = core.current_task()
   local dooming = false
   while true do
     local left = {}
     for _, task in ipairs(core.all_tasks(loop)) do
-      if task ~= me then
+      if task ~= me and not (spares and spares(task)) then
         left[#left + 1] = task
       end
     end
@@ -105,6 +107,22 @@ local function end_tasks(loop, grace)
       tell(loop, task)
     end
   end
+end
+
+--- Ends all tasks, then the generators that were left open, with as much grace.
+local function end_all(loop, grace)
+  end_tasks(loop, grace, generator.is_closer)
+  generator.shutdown_asyncgens(loop, function(tasks)
+    core.set_grace(loop, grace)
+    local ended = wait_all(loop, tasks)
+    core.set_grace(loop, nil)
+    if ended then
+      for _, task in ipairs(tasks) do
+        tell(loop, task)
+      end
+    end
+    end_tasks(loop, grace)
+  end)
 end
 
 local Runner = {}
@@ -212,7 +230,7 @@ function Runner:close()
   end
   if core.interrupted(loop) ~= "stopped" then
     local ok, err = pcall(loop.run_until_complete, loop, loop:create_task(
-      end_tasks, loop, self.options.shutdown_grace or GRACE))
+      end_all, loop, self.options.shutdown_grace or GRACE))
     if not ok then
       loop:call_exception_handler { message = "the run could not end", exception = err }
     end

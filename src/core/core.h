@@ -72,6 +72,7 @@ typedef struct las_Task las_Task;
 enum las_Type {
   LAS_TLOOP, LAS_TFUTURE, LAS_TTASK, LAS_THANDLE, LAS_TTIMERHANDLE,
   LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER, LAS_TCROWD,
+  LAS_TGENERATOR, LAS_TCONTEXT, LAS_TCONTEXTVAR, LAS_TTOKEN,
   LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TLOOKUP,
   LAS_TLOCK, LAS_TEVENT, LAS_TCONDITION, LAS_TSEMAPHORE, LAS_TBARRIER,
   LAS_TQUEUE,
@@ -92,6 +93,10 @@ enum las_Anchored {
   LAS_UDUMP,		/* calls the loop's LAS_LDUMP: for hooks */
   LAS_UWATCH,		/* reports the running step: for hooks */
   LAS_UDOOR,		/* runs a ready handle or job, protected */
+  LAS_UBODYMSGH,	/* message handler of what a task drives */
+  LAS_UDETOUR,		/* function that starts bodies far down the C stack */
+  LAS_UCLOSER,		/* closes a generator that was dropped */
+  LAS_UCONTEXT,		/* context outside of tasks, or nil */
   LAS_UAWAIT,		/* the function 'await' */
   LAS_NUSTATE = LAS_UAWAIT
 };
@@ -101,6 +106,7 @@ struct las_State {
   const void *mt[LAS_NTYPES];	/* identity of each type's metatable */
   uint64_t ntasks;	/* tasks ever made: gives them their numbers */
   char libdir[256];	/* what the source of our own Lua code starts with */
+  int contexts;		/* was there ever a context? */
 };
 
 #if LUA_VERSION_RELEASE_NUM >= 50406
@@ -259,7 +265,7 @@ struct las_Future {
 
 /* what is seldom there: fields of the extra table */
 enum las_Extra {
-  LAS_XNAME = 1, LAS_XTRACEBACK, LAS_XCAUSE, LAS_XREPORTER, LAS_XCALLBACKS,
+  LAS_XNAME = 1, LAS_XCONTEXT, LAS_XTRACEBACK, LAS_XCAUSE, LAS_XREPORTER, LAS_XCALLBACKS,
   LAS_XMESSAGE, LAS_XPLACE
 };
 
@@ -296,7 +302,8 @@ struct las_Task {
 			is not doomed; 1: now; LAS_FORCED: it was */
   unsigned outcome : 4;	/* how its body ended, before it is settled */
   uint32_t mark;	/* pass of the cancel that came by last */
-  uint64_t id;		/* number for its default name */
+  uint64_t hascontext : 1;	/* is there one among its extras? */
+  uint64_t id : 63;	/* number for its default name */
 };
 
 /* Makes a plain future of the loop. [-0, +1, m] */
@@ -447,6 +454,76 @@ LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
 
 /*
 ** {==================================================================
+** Coroutines that a task drives: generators, asyncio.coroutine
+** ===================================================================
+*/
+
+#define LAS_OUTWARD	(-1)	/* of las_drive: the body waits */
+
+/* Puts a protected call under the function in a fresh coroutine: its <close>
+   variables run when it fails, and may suspend. Needs three stack slots
+   there; las_drivefirst wants another. [-0, +0, -] */
+LAS_API void las_addbase (lua_State *L, lua_State *co);
+
+/* Resumes the coroutine with the 'n' values on its stack, as a part of the
+   task's step: only where las_currenttask gives a task. The coroutine, or
+   the generator that has it, must lie in slot 1 of the caller. Returns the
+   status, with 'nres' values on its stack (or an error), or LAS_OUTWARD: then
+   the caller yields, and its continuation calls las_driveagain.
+   las_drivefirst is for a fresh coroutine with its base and arguments. */
+LAS_API int las_drive (lua_State *L, lua_State *co, int n, int *nres);
+LAS_API int las_drivefirst (lua_State *L, lua_State *co, int *nres);
+LAS_API int las_driveagain (lua_State *L, lua_State *co, int *nres);
+/* The same, but raises the value on top of L where the coroutine yielded. */
+LAS_API int las_drivethrow (lua_State *L, lua_State *co, int *nres);
+
+/* Is the coroutine suspended because its task waits? */
+LAS_API int las_isparked (las_State *S, lua_State *co);
+/* ... in a bare yield of the task's own coroutine? */
+LAS_API int las_isbare (lua_State *co);
+
+/* The coroutine that this one drives, or NULL. */
+LAS_API lua_State *las_inner (las_State *S, lua_State *co);
+/* The last one of that chain, at least itself. Neither can raise. */
+LAS_API lua_State *las_innermost (las_State *S, lua_State *co);
+/* Pushes the traceback of a coroutine, what it drives first. [-0, +1, m] */
+LAS_API void las_traceback (lua_State *L, lua_State *co);
+/* Pushes "file:line" of its innermost Lua function, or nil. [-0, +1, m] */
+LAS_API void las_pushplace (lua_State *L, lua_State *co);
+
+/* For message handlers, whose error lies at 1. Pushes the traceback up to
+   here, from inside a driven coroutine if it came out of one, and the place
+   where the error was raised. [-0, +2, m] */
+LAS_API void las_errortrace (lua_State *L, las_Loop *lp);
+/* Keeps both for the handler of whoever resumed L. [-0, +0, m] */
+LAS_API void las_noteerror (lua_State *L, las_Loop *lp);
+LAS_API void las_forgeterror (lua_State *L, las_Loop *lp);
+/* The error below the top goes on as the value on top. [-2, +1, -] */
+LAS_API void las_renameerror (lua_State *L, las_Loop *lp);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Contexts
+** ===================================================================
+*/
+
+/* Gives the new task on top a copy of the current context, if there is one.
+   Needed only once 'contexts' of the state is set. [-0, +0, m] */
+LAS_API void las_inheritcontext (lua_State *L);
+/* Pushes such a copy, if there is one. [-0, +(0|1), m] */
+LAS_API int las_copycontext (lua_State *L);
+/* Replaces the context (or nil) on top by that outside of tasks, whose place
+   it takes. [-1, +1, -] */
+LAS_API void las_swapcontext (lua_State *L);
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
 ** Loop
 ** ===================================================================
 */
@@ -461,7 +538,8 @@ enum las_LoopAnchored {
   LAS_LHANDLER,		/* exception handler, or nil */
   LAS_LFACTORY,		/* task factory, or nil */
   LAS_LDUMP,		/* function that dumps all tasks, or nil */
-  LAS_NULOOP = LAS_LDUMP
+  LAS_LKEEPER,		/* keeper of the open generators, or nil */
+  LAS_NULOOP = LAS_LKEEPER
 };
 
 /* stack of the scratch thread 'anchor' */
@@ -470,7 +548,11 @@ enum las_AnchorStack {
   LAS_ALOOP,		/* the loop itself */
   LAS_AWEAK,		/* weak table: slot -> callback or reporter to come */
   LAS_ADOOR,		/* LAS_UDOOR of the state */
-  LAS_ACAUSE		/* future whose error was raised last */
+  LAS_ACAUSE,		/* future whose error was raised last */
+  LAS_ARAISE,		/* what a hook is about to raise */
+  LAS_ATRACED,		/* error that last left a driven coroutine, */
+  LAS_ATRACE,		/* its traceback */
+  LAS_APLACE		/* and where it was raised */
 };
 
 struct las_Loop {
@@ -508,6 +590,7 @@ struct las_Loop {
   las_List reporters;	/* of failures nobody has looked at yet */
   uint8_t deadlocked;	/* the main task is to raise DeadlockError */
   uint8_t depth;	/* eager starts inside one another */
+  uint8_t level;	/* driven coroutines inside one another, now */
   struct { lua_Hook f; int mask, count; } hook;	/* the user's, while ours is in
 				its place */
   las_Future *main;	/* what the run waits for, or NULL */
@@ -694,11 +777,15 @@ LAS_API void las_openhandle (lua_State *L, int state);
 LAS_API void las_openfuture (lua_State *L, int state);
 LAS_API void las_opentask (lua_State *L, int state);
 LAS_API void las_opencoroutine (lua_State *L, int state);
+LAS_API void las_opentrace (lua_State *L, int state);
+LAS_API void las_opendriver (lua_State *L, int state);
+LAS_API void las_opengenerator (lua_State *L, int state);
 LAS_API void las_opentimer (lua_State *L, int state);
 LAS_API void las_opentimeout (lua_State *L, int state);
 LAS_API void las_opengather (lua_State *L, int state);
 LAS_API void las_openwait (lua_State *L, int state);
 LAS_API void las_openerror (lua_State *L, int state);
+LAS_API void las_opencontext (lua_State *L, int state);
 LAS_API void las_openreport (lua_State *L, int state);
 
 /* Calls a ready handle or job, protected. Cannot raise. */

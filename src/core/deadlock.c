@@ -73,7 +73,7 @@ static void addtask (lua_State *L, las_Task *t) {
     addname(L, other);
   }
   lua_pushliteral(L, "\n");
-  luaL_traceback(L, t->co, NULL, 0);
+  las_traceback(L, t->co);
   addtext(L, 2);
 }
 

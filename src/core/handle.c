@@ -22,6 +22,7 @@ typedef struct Handle {
   int nargs;
   uint8_t weak;		/* is a callback of a future: held only once told */
   uint8_t once;		/* is one: its future must not keep it when it ran */
+  uint8_t context;	/* has one, as the last user value? */
 } Handle;
 
 
@@ -62,16 +63,25 @@ static void report (lua_State *L, las_Loop *lp, int handle) {
 /* Lets go of function and arguments of the handle at 'i'. */
 static void forget (lua_State *L, int i, const Handle *h) {
   int k;
-  for (k = -1; k < h->nargs; k++) {
+  for (k = -1; k < h->nargs + h->context; k++) {
     lua_pushnil(L);
     lua_setiuservalue(L, i, (k < 0) ? FUNCTION : ARGS + k);
   }
 }
 
 
+/* Pushes the context of the handle at 'i', or nil. */
+static void pushcontext (lua_State *L, int i, const Handle *h) {
+  if (h->context)
+    lua_getiuservalue(L, i, ARGS + h->nargs);
+  else
+    lua_pushnil(L);
+}
+
+
 static void callhandle (lua_State *L, Handle *h) {
   las_Loop *lp = h->loop;
-  int i, handle;
+  int i, handle, status, contexts = lp->S->contexts;
   las_pushanchored(L, lp, h->item.slot);
   las_release(lp, h->item.slot);
   h->item.slot = 0;
@@ -80,11 +90,24 @@ static void callhandle (lua_State *L, Handle *h) {
   h->item.phase = IDLE;
   handle = lua_gettop(L);
   luaL_checkstack(L, h->nargs + 8, NULL);
+  if (las_unlikely(contexts)) {
+    pushcontext(L, handle, h);
+    las_swapcontext(L);  /* the former one stays below */
+  }
   lua_pushcfunction(L, tocontext);
   lua_getiuservalue(L, handle, FUNCTION);
   for (i = 0; i < h->nargs; i++)
     lua_getiuservalue(L, handle, ARGS + i);
-  if (lua_pcall(L, h->nargs, 0, handle + 1) != LUA_OK)
+  status = lua_pcall(L, h->nargs, 0, -h->nargs - 2);
+  if (las_unlikely(lp->S->contexts)) {  /* may be new: then nil goes back */
+    if (contexts)
+      lua_pushvalue(L, handle + 1);
+    else
+      lua_pushnil(L);
+    las_swapcontext(L);
+    lua_pop(L, 1);
+  }
+  if (status != LUA_OK)
     report(L, lp, handle);
   if (h->once)
     forget(L, handle, h);
@@ -129,10 +152,10 @@ void las_runhandle (las_Loop *lp, las_Item *it) {
    stack index 'loop'. [-0, +1, m] */
 static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
                           enum las_Type type) {
-  int i, n = lua_gettop(L) - f;
+  int i, n = lua_gettop(L) - f, contexts = lp->S->contexts;
   Handle *h;
-  luaL_checkstack(L, 4, NULL);
-  h = (Handle *)lua_newuserdatauv(L, sizeof(*h), ARGS + n - 1);
+  luaL_checkstack(L, 8, NULL);
+  h = (Handle *)lua_newuserdatauv(L, sizeof(*h), ARGS + n - 1 + contexts);
   memset(h, 0, sizeof(*h));
   h->item.type = LAS_HANDLE;
   h->item.phase = IDLE;
@@ -145,6 +168,10 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
   for (i = 0; i < n; i++) {
     lua_pushvalue(L, f + 1 + i);
     lua_setiuservalue(L, -2, ARGS + i);
+  }
+  if (las_unlikely(contexts) && las_copycontext(L)) {
+    lua_setiuservalue(L, -2, ARGS + n);
+    h->context = 1;
   }
   las_settype(L, type);
   return h;

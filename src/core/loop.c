@@ -137,7 +137,7 @@ static int core_new_event_loop (lua_State *L) {
   lua_setmetatable(lp->anchor, -2);
   las_getanchored(L, LAS_UDOOR);
   lua_xmove(L, lp->anchor, 1);
-  lua_pushnil(lp->anchor);  /* cause */
+  lua_settop(lp->anchor, LAS_APLACE);  /* nil from LAS_ACAUSE on */
   lua_setiuservalue(L, 1, LAS_LANCHOR);
   las_settype(L, LAS_TLOOP);
   err = openuv(lp);
@@ -148,15 +148,11 @@ static int core_new_event_loop (lua_State *L) {
 }
 
 
-/* Ends a task that nobody will ever step again: its <close> variables run,
-   without suspending. Its error, if any, goes to the handler. */
-static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
-  lua_State *co = t->co;
-  int self = lua_gettop(L), status;
-  if (t->f.item.phase == LAS_PARKED)
-    las_leave(t);
-  t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
-  status = las_closethread(co, L);
+/* Closes a coroutine of the task on top: its <close> variables run, without
+   suspending. Its error, if any, goes to the handler. */
+static void killthread (lua_State *L, las_Loop *lp, lua_State *co) {
+  int self = lua_gettop(L);
+  int status = las_closethread(co, L);
   if (status != LUA_OK && lua_gettop(co) > 0) {
     luaL_checkstack(L, 6, NULL);
     lua_createtable(L, 0, 3);
@@ -168,8 +164,21 @@ static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
     lua_setfield(L, -2, "task");
     las_callhandler(L, lp);
   }
+}
+
+
+/* Ends the task on top, which nobody will ever step again. */
+static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
+  lua_State *co;
+  if (t->f.item.phase == LAS_PARKED)
+    las_leave(t);
+  t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
+  do {
+    co = las_innermost(lp->S, t->co);
+    killthread(L, lp, co);
+  } while (co != t->co);
   lua_pushnil(L);
-  lua_setiuservalue(L, self, LAS_UVALUE);
+  lua_setiuservalue(L, -2, LAS_UVALUE);
   t->co = NULL;
   t->f.item.phase = LAS_DONE;
   t->f.item.state = LAS_CANCELLED;
@@ -207,8 +216,8 @@ static int loop_close (lua_State *L) {
   lua_newtable(L);
   lua_xmove(L, lp->anchor, 1);
   lua_replace(lp->anchor, LAS_ATABLE);
-  lua_pushnil(lp->anchor);
-  lua_replace(lp->anchor, LAS_ACAUSE);
+  lua_settop(lp->anchor, LAS_ADOOR);
+  lua_settop(lp->anchor, LAS_APLACE);
   lp->nfree = lp->nslots = 0;
   return 0;
 }

@@ -61,21 +61,6 @@ static int taskmain (lua_State *L) {
 }
 
 
-/* Pushes "file:line" of the innermost Lua function of a coroutine, or nil. */
-static void pushplace (lua_State *L, lua_State *co) {
-  lua_Debug ar;
-  int level;
-  for (level = 0; lua_getstack(co, level, &ar); level++) {
-    lua_getinfo(co, "Sl", &ar);
-    if (ar.currentline > 0) {
-      lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-      return;
-    }
-  }
-  lua_pushnil(L);
-}
-
-
 int las_istaskthread (lua_State *co) {
   return lua_tocfunction(co, 1) == taskmain;
 }
@@ -92,10 +77,10 @@ static int taskerror (lua_State *L) {
   lua_settop(L, 1);
   A = lp->anchor;
   las_pushanchored(L, lp, lp->current->f.item.slot);  /* task at 2 */
-  luaL_traceback(L, L, NULL, 1);
-  las_setextra(L, 2, LAS_XTRACEBACK);
-  pushplace(L, L);
+  las_errortrace(L, lp);
+  las_forgeterror(L, lp);
   las_setextra(L, 2, LAS_XPLACE);
+  las_setextra(L, 2, LAS_XTRACEBACK);
   lua_pushvalue(A, LAS_ACAUSE);
   lua_xmove(A, L, 1);
   if (!lua_isnil(L, -1)) {
@@ -225,6 +210,15 @@ static void failnew (las_Task *t) {
 }
 
 
+/* its address lies on the stack of a coroutine in a bare yield */
+static const char barekey = 0;
+
+
+int las_isbare (lua_State *co) {
+  return lua_gettop(co) > 0 && lua_touserdata(co, -1) == (void *)&barekey;
+}
+
+
 /* Resumes after a bare 'coroutine.yield' or for the first time. Returns
    whether there is anything to resume. */
 static int prepare (las_Task *t, int *narg) {
@@ -242,6 +236,8 @@ static int prepare (las_Task *t, int *narg) {
     *narg = lua_gettop(t->co) - 1;
   }
   else {  /* LAS_FBARE */
+    if (las_isbare(t->co))  /* else a stranger resumed it */
+      lua_pop(t->co, 1);
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
     if (las_takecancel(t))
       sethook(t->f.loop, t->co);
@@ -254,16 +250,22 @@ static int prepare (las_Task *t, int *narg) {
    its coroutine. It has just suspended; its next step finishes it. It leaves
    its wait first: what closes meanwhile must not find it there. */
 static void closebyforce (las_Task *t) {
-  lua_State *A = t->f.loop->anchor, *co = t->co;
-  int failed;
+  lua_State *A = t->f.loop->anchor, *co;
+  int failed = 0;
   if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
   t->doom = LAS_FORCED;
-  failed = las_closethread(co, t->f.loop->L) != LUA_OK;
-  if (failed && lua_gettop(co) > 0)
-    lua_xmove(co, A, 1);
-  else
-    lua_pushnil(A);
+  lua_pushnil(A);
+  do {  /* what it drives comes first */
+    co = las_innermost(t->f.loop->S, t->co);
+    if (las_closethread(co, t->f.loop->L) != LUA_OK) {
+      failed = 1;
+      if (lua_gettop(co) > 0) {
+        lua_xmove(co, A, 1);
+        lua_replace(A, -2);
+      }
+    }
+  } while (co != t->co);
   setvalue(t, A);
   t->outcome = failed ? LAS_FAILED : LAS_CANCELLED;
 }
@@ -301,6 +303,7 @@ void las_step (las_Loop *lp, las_Task *t) {
     if (las_unlikely(t->f.item.phase == LAS_RUNNING)) {  /* a bare yield? */
       las_giveway(co, t);
       t->f.item.flags |= LAS_FBARE;
+      lua_pushlightuserdata(co, (void *)&barekey);
     }
     if (las_unlikely(t->doom == 1))
       closebyforce(t);
@@ -343,6 +346,8 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   t->f.loop = lp;
   las_getanchored(L, LAS_UTASK);
   lua_setmetatable(L, -2);
+  if (las_unlikely(lp->S->contexts))
+    las_inheritcontext(L);
   if (ready) {
     co = lua_tothread(L, base);
     lua_pushvalue(L, base);
@@ -392,20 +397,45 @@ void las_start (las_Task *t, int eager) {
 /* Checks the options of create_task at 'i' and pushes what the extra table
    of the task starts as, nil for none. Returns 'eager_start'. */
 static int newextra (lua_State *L, int i) {
-  static const char *const names[] = {"name", "eager_start", "n", NULL};
-  int eager;
+  static const char *const names[] = {
+    "name", "eager_start", "context", "n", NULL
+  };
+  int eager, name, context;
   las_checkoptions(L, i, names);
   lua_getfield(L, i, "eager_start");
   eager = lua_toboolean(L, -1);
-  if (lua_getfield(L, i, "name") != LUA_TNIL) {
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, i,
-                  "option 'name' must be a string");
-    lua_createtable(L, LAS_XNAME, 0);
-    lua_insert(L, -2);
+  name = lua_getfield(L, i, "name");
+  luaL_argcheck(L, name == LUA_TNIL || name == LUA_TSTRING, i,
+                "option 'name' must be a string");
+  context = lua_getfield(L, i, "context");
+  luaL_argcheck(L, context == LUA_TNIL ||
+                   las_test(L, las_state(L), -1, LAS_TCONTEXT) != NULL, i,
+                "option 'context' must be a Context");
+  if (name != LUA_TNIL || context != LUA_TNIL) {
+    lua_createtable(L, LAS_XCONTEXT, 0);
+    lua_insert(L, -3);
+    lua_rawseti(L, -3, LAS_XCONTEXT);
     lua_rawseti(L, -2, LAS_XNAME);
   }
+  else
+    lua_pop(L, 1);  /* nil of the name stays */
   lua_remove(L, -2);  /* eager_start */
   return eager;
+}
+
+
+/* Gives the new task on top the extra table at 'extra'. Cannot raise: it has
+   room for the context. */
+static void setextra (lua_State *L, las_Task *t, int extra) {
+  if (lua_rawgeti(L, extra, LAS_XCONTEXT) != LUA_TNIL)
+    t->hascontext = 1;
+  else if (t->hascontext) {  /* inherited */
+    las_getextra(L, -2, LAS_XCONTEXT);
+    lua_rawseti(L, extra, LAS_XCONTEXT);
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, extra);
+  lua_setiuservalue(L, -2, LAS_UEXTRA);
 }
 
 
@@ -443,6 +473,8 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
     lua_setfield(L, -2, "name");
     lua_getfield(L, options, "eager_start");
     lua_setfield(L, -2, "eager_start");
+    lua_getfield(L, options, "context");
+    lua_setfield(L, -2, "context");
   }
   lua_call(L, 3, 1);
   if (las_tofuture(L, las_state(L), -1) == NULL)
@@ -476,10 +508,8 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
   if (las_unlikely(factory && lp->factory))
     return callfactory(L, lp, n, options);
   t = las_newtask(L, lp, n);
-  if (extra != 0) {
-    lua_pushvalue(L, extra);
-    lua_setiuservalue(L, -2, LAS_UEXTRA);
-  }
+  if (extra != 0 && !lua_isnil(L, extra))
+    setextra(L, t, extra);
   las_start(t, eager);
   return 1;
 }
@@ -510,8 +540,8 @@ static int asyncio_Task (lua_State *L) {
     lua_newtable(L);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, 1);
-    for (n = 0; n < 2; n++) {
-      static const char *const names[] = {"name", "eager_start"};
+    for (n = 0; n < 3; n++) {
+      static const char *const names[] = {"name", "eager_start", "context"};
       lua_getfield(L, 3, names[n]);
       lua_setfield(L, -2, names[n]);
     }
@@ -628,7 +658,7 @@ static int task_tostring (lua_State *L) {
   lua_settop(L, 1);
   name = pushname(L, 1);
   if (t->co != NULL)
-    pushplace(L, t->co);
+    las_pushplace(L, t->co);
   else
     las_getextra(L, 1, LAS_XPLACE);
   if (lua_isstring(L, -1))
@@ -646,7 +676,7 @@ static int task_traceback (lua_State *L) {
   las_Task *t = checkself(L);
   lua_settop(L, 1);
   if (t->co != NULL)
-    luaL_traceback(L, t->co, NULL, 0);
+    las_traceback(L, t->co);
   else if (las_getextra(L, 1, LAS_XTRACEBACK) == LUA_TNIL) {
     lua_pop(L, 1);
     lua_pushliteral(L, "stack traceback: (none: the task is over)");

@@ -1,0 +1,23 @@
+--- Contexts: running a function in one.
+
+local core = require("asyncio.core").api
+local check = require "asyncio.check"
+
+local Context = core.index "asyncio.Context"
+
+-- What goes back to the former context, also when the function fails.
+local Stay = { __close = function(stay)
+  core.leave_context(stay.context, stay.former)
+end }
+
+--- Calls `f(...)` in the context: what it sets stays in there. The function may
+-- wait; other tasks keep their own contexts meanwhile.
+function Context:run(f, ...)
+  check.argument("run", 1, f, check.callable)
+  local stay <close> = setmetatable({  -- luacheck: ignore
+    context = self, former = core.enter_context(self),
+  }, Stay)
+  return f(...)
+end
+
+return Context

@@ -1,0 +1,171 @@
+--- Context managers: a scope written as one function, and a stack of scopes
+-- that is filled as the program goes.
+
+local core = require("asyncio.core").api
+local check = require "asyncio.check"
+
+local contextmanager = {}
+
+local driver = core.coroutine
+
+--- The scope of one call: `co` stands at the yield of its function until the
+-- scope is closed.
+local Scope = { __name = "asyncio.ContextManager" }
+
+function Scope:__tostring()
+  return ("ContextManager<state=%s>"):format(self.co and "open" or "closed")
+end
+
+--- Goes on after the function's yield; nothing but its end may come.
+local function finish(co, err, ok, ...)
+  if not ok then
+    if not rawequal((...), err) then
+      error((...), 0)
+    end
+  elseif driver.status(co) ~= "dead" then
+    driver.close(co)
+    error("the function of a context manager yielded more than once", 0)
+  end
+end
+
+--- `err` is what the block raised, if it did: then the function gets it.
+function Scope:__close(err)
+  local co = self.co
+  if not co then
+    return
+  end
+  self.co = nil
+  if core.cannot_wait() then
+    local ok, failure = driver.close(co)
+    if not ok then
+      error(failure, 0)
+    end
+  elseif err ~= nil then
+    finish(co, err, core.throw(co, err))
+  else
+    finish(co, co, driver.resume(co))
+  end
+end
+
+--- The function has yielded: what it gave, after the scope.
+local function enter(co, ok, ...)
+  if not ok then
+    error((...), 0)
+  elseif driver.status(co) == "dead" then
+    error("the function of a context manager did not yield", 0)
+  end
+  return setmetatable({ co = co }, Scope), ...
+end
+
+--- Makes scopes of a function that yields once: what comes before the yield
+-- opens, what comes after it closes.
+function contextmanager.contextmanager(f)
+  check.argument("contextmanager", 1, f, check.callable)
+  local function body(...)
+    return f(...)
+  end
+  return function(...)
+    check.task("contextmanager")
+    local co = driver.create(body)
+    return enter(co, driver.resume(co, ...))
+  end
+end
+
+local ExitStack = { __name = "asyncio.ExitStack" }
+ExitStack.__index = ExitStack
+
+--- A stack of things to close, the last one first.
+function contextmanager.ExitStack()
+  return setmetatable({ n = 0 }, ExitStack)
+end
+
+local function add(self, exit)
+  self.n = self.n + 1
+  self[self.n] = exit
+end
+
+local function check_self(name, self)
+  if getmetatable(self) ~= ExitStack then
+    error(("bad argument #1 to '%s' (asyncio.ExitStack expected, got %s)"):format(
+      name, type(self)), 3)
+  end
+end
+
+--- Takes a to-be-closed value, to be closed with the others; gives all its
+-- arguments.
+function ExitStack:enter(value, ...)
+  check_self("enter", self)
+  if value then
+    local meta = debug.getmetatable(value)
+    local close = meta and meta.__close
+    if not close then
+      error(("bad argument #1 to 'enter' (to-be-closed value expected, got %s)"):format(
+        type(value)), 2)
+    end
+    add(self, function(err)
+      close(value, err)
+    end)
+  end
+  return value, ...
+end
+
+--- Will call `f(err)`, with the error that unwinds the stack or nil; gives f.
+function ExitStack:push(f)
+  check_self("push", self)
+  check.argument("push", 1, f, check.callable)
+  add(self, f)
+  return f
+end
+
+--- Will call `f(...)`; gives f.
+function ExitStack:callback(f, ...)
+  check_self("callback", self)
+  check.argument("callback", 1, f, check.callable)
+  local args = table.pack(...)
+  add(self, function()
+    f(table.unpack(args, 1, args.n))
+  end)
+  return f
+end
+
+--- A new stack that has all of this one's, which is then empty.
+function ExitStack:pop_all()
+  check_self("pop_all", self)
+  local other = contextmanager.ExitStack()
+  for i = 1, self.n do
+    other[i], self[i] = self[i], nil
+  end
+  other.n, self.n = self.n, 0
+  return other
+end
+
+--- Closes all, the last one first. Each sees the error so far, and one that
+-- fails replaces it.
+local function unwind(self, err)
+  local failed = false
+  while self.n > 0 do
+    local exit = self[self.n]
+    self[self.n] = nil
+    self.n = self.n - 1
+    local ok, failure = pcall(exit, err)
+    if not ok then
+      err, failed = failure, true
+    end
+  end
+  if failed then
+    error(err, 0)
+  end
+end
+
+function ExitStack:close()
+  check_self("close", self)
+  unwind(self, nil)
+end
+
+ExitStack.__close = unwind
+
+function ExitStack:__tostring()
+  return ("ExitStack<size=%d>"):format(self.n)
+end
+
+return contextmanager

@@ -1,0 +1,215 @@
+/*
+** trace.c
+** Traces: where a task is, through all the coroutines it drives.
+** Nothing is kept for this while things go well: a coroutine that drives
+** another stands in a function of ours that has the other in slot 1.
+*/
+
+#include "core/core.h"
+
+
+/*
+** {==================================================================
+** Coroutines inside one another
+** ===================================================================
+*/
+
+/* Is level 0 of the coroutine, which 'ar' was filled for, one of our
+   functions, or no C function at all? */
+static int isours (las_State *S, lua_State *co, lua_Debug *ar) {
+  int ours = 1;
+  lua_getinfo(co, "f", ar);
+  if (lua_iscfunction(co, -1)) {
+    ours = (lua_getupvalue(co, -1, 1) != NULL);
+    if (ours) {
+      ours = (lua_touserdata(co, -1) == (void *)S);
+      lua_pop(co, 1);
+    }
+  }
+  lua_pop(co, 1);
+  return ours;
+}
+
+
+/* A value yields from a C function that is not ours; a time slice ends in a
+   Lua function. */
+int las_isparked (las_State *S, lua_State *co) {
+  lua_Debug ar;
+  return lua_status(co) == LUA_YIELD && lua_checkstack(co, 4) &&
+         (las_isbare(co) ||
+          (lua_getstack(co, 0, &ar) && isours(S, co, &ar)));
+}
+
+
+lua_State *las_inner (las_State *S, lua_State *co) {
+  lua_Debug ar;
+  lua_State *inner;
+  if (!lua_getstack(co, 0, &ar) || !lua_checkstack(co, 4) ||
+      !isours(S, co, &ar) || lua_getlocal(co, &ar, 1) == NULL)
+    return NULL;
+  inner = lua_tothread(co, -1);
+  if (inner == NULL) {
+    lua_State **gen = (lua_State **)las_test(co, S, -1, LAS_TGENERATOR);
+    if (gen != NULL)
+      inner = *gen;
+  }
+  lua_pop(co, 1);
+  return (inner != NULL && lua_getstack(inner, 0, &ar)) ? inner : NULL;
+}
+
+
+lua_State *las_innermost (las_State *S, lua_State *co) {
+  lua_State *inner;
+  while ((inner = las_inner(S, co)) != NULL)
+    co = inner;
+  return co;
+}
+
+
+/* inner(thread): the coroutine that this one drives, or nil */
+static int core_inner (lua_State *L) {
+  lua_State *inner;
+  luaL_checktype(L, 1, LUA_TTHREAD);
+  inner = las_inner(las_state(L), lua_tothread(L, 1));
+  if (inner == NULL)
+    return 0;
+  luaL_checkstack(inner, 1, NULL);
+  lua_pushthread(inner);
+  lua_xmove(inner, L, 1);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Texts
+** ===================================================================
+*/
+
+/* Puts the traceback on top in front of the one below it; its title stays
+   the only one. [-2, +1, m] */
+static void join (lua_State *L) {
+  static const char title[] = "stack traceback:";
+  const char *outer = lua_tostring(L, -2);
+  lua_pushstring(L, outer + sizeof(title) - 1);
+  lua_concat(L, 2);
+  lua_remove(L, -2);
+}
+
+
+void las_traceback (lua_State *L, lua_State *co) {
+  las_State *S = las_state(L);
+  luaL_traceback(L, co, NULL, 0);
+  while ((co = las_inner(S, co)) != NULL) {
+    luaL_traceback(L, co, NULL, 0);
+    join(L);
+  }
+}
+
+
+/* The same without what lies inside. */
+static int pushline (lua_State *L, lua_State *co) {
+  lua_Debug ar;
+  int level;
+  for (level = 0; lua_getstack(co, level, &ar); level++) {
+    lua_getinfo(co, "Sl", &ar);
+    if (ar.currentline > 0) {
+      lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+
+void las_pushplace (lua_State *L, lua_State *co) {
+  lua_State *inner = las_inner(las_state(L), co);
+  lua_pushnil(L);
+  for (;;) {
+    if (pushline(L, co))
+      lua_remove(L, -2);
+    if (inner == NULL)
+      return;
+    co = inner;
+    inner = las_inner(las_state(L), co);
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Errors that cross coroutines
+** ===================================================================
+*/
+
+void las_errortrace (lua_State *L, las_Loop *lp) {
+  lua_State *A = lp->anchor;
+  luaL_traceback(L, L, NULL, 1);
+  lua_pushvalue(A, LAS_ATRACED);
+  lua_pushvalue(A, LAS_ATRACE);
+  lua_pushvalue(A, LAS_APLACE);
+  lua_xmove(A, L, 3);
+  if (!lua_isnil(L, -2) && lua_rawequal(L, -3, 1)) {
+    lua_remove(L, -3);
+    lua_insert(L, -3);
+    join(L);
+    lua_insert(L, -2);
+  }
+  else {
+    lua_pop(L, 3);
+    las_pushplace(L, L);
+  }
+}
+
+
+static void setnote (lua_State *L, las_Loop *lp) {
+  lua_State *A = lp->anchor;
+  lua_xmove(L, A, 3);
+  lua_replace(A, LAS_APLACE);
+  lua_replace(A, LAS_ATRACE);
+  lua_replace(A, LAS_ATRACED);
+}
+
+
+void las_noteerror (lua_State *L, las_Loop *lp) {
+  lua_pushvalue(L, 1);
+  las_errortrace(L, lp);
+  setnote(L, lp);
+}
+
+
+void las_forgeterror (lua_State *L, las_Loop *lp) {
+  lua_pushnil(L);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  setnote(L, lp);
+}
+
+
+void las_renameerror (lua_State *L, las_Loop *lp) {
+  lua_State *A = lp->anchor;
+  lua_pushvalue(A, LAS_ATRACED);
+  lua_xmove(A, L, 1);
+  if (lua_rawequal(L, -1, -3)) {
+    lua_pushvalue(L, -2);
+    lua_xmove(L, A, 1);
+    lua_replace(A, LAS_ATRACED);
+  }
+  lua_pop(L, 1);
+  lua_remove(L, -2);
+}
+
+/* }================================================================== */
+
+
+void las_opentrace (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"inner", core_inner},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+}
