@@ -65,6 +65,8 @@ build = {
         "src/net/resolver.c",
         "src/net/stream.c",
         "src/net/writer.c",
+        "src/sync/barrier.c",
+        "src/sync/condition.c",
         "src/sync/event.c",
         "src/sync/line.c",
         "src/sync/lock.c",

@@ -41,7 +41,9 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openreport(L, state);
   las_openlock(L, state);
   las_openevent(L, state);
+  las_opencondition(L, state);
   las_opensemaphore(L, state);
+  las_openbarrier(L, state);
   las_openqueue(L, state);
   las_openreader(L, state);
   las_openwriter(L, state);

@@ -52,6 +52,68 @@ function Semaphore:release() end
 ---@return boolean
 function Semaphore:locked() end
 
+--- Tasks wait here until another one that has changed something notifies them.
+---@class asyncio.Condition
+local Condition = {}
+
+--- Waits until the lock is free and takes it.
+---@async
+---@return asyncio.Condition self for `local scope <close> = condition:acquire()`
+function Condition:acquire() end
+
+--- Releases the lock.
+function Condition:release() end
+
+--- Tells whether the lock is held.
+---@return boolean
+function Condition:locked() end
+
+--- Releases the lock, waits for a notification, takes the lock again.
+---@async
+---@return true
+function Condition:wait() end
+
+--- Waits until the predicate returns a true value.
+---@async
+---@generic T
+---@param predicate fun(): T
+---@return T
+function Condition:wait_for(predicate) end
+
+--- Wakes the first tasks that wait.
+---@param n integer? 1 by default
+function Condition:notify(n) end
+
+--- Wakes all tasks that wait.
+function Condition:notify_all() end
+
+--- So many tasks wait for each other here.
+---@class asyncio.Barrier
+local Barrier = {}
+
+--- Waits until as many tasks as there are parties do.
+---@async
+---@return integer place which of them this one is, from 1
+function Barrier:wait() end
+
+--- Goes back to the start: tasks that wait raise BrokenBarrierError.
+function Barrier:reset() end
+
+--- Has all raise BrokenBarrierError until `reset`.
+function Barrier:abort() end
+
+--- Tells how many tasks it waits for.
+---@return integer
+function Barrier:parties() end
+
+--- Counts the tasks that wait.
+---@return integer
+function Barrier:n_waiting() end
+
+--- Tells whether it is broken.
+---@return boolean
+function Barrier:broken() end
+
 --- Items on their way from task to task.
 ---@class asyncio.Queue
 local Queue = {}
@@ -116,6 +178,16 @@ function asyncio.Lock() end
 --- Makes an event that is not set.
 ---@return asyncio.Event
 function asyncio.Event() end
+
+--- Makes a condition.
+---@param lock asyncio.Lock? a new one by default
+---@return asyncio.Condition
+function asyncio.Condition(lock) end
+
+--- Makes a barrier.
+---@param parties integer at least 1
+---@return asyncio.Barrier
+function asyncio.Barrier(parties) end
 
 --- Makes a semaphore.
 ---@param n integer? permits; 1 by default

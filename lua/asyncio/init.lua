@@ -68,8 +68,10 @@ local asyncio = {
   -- synchronisation and queues
   Lock = core.Lock,
   Event = core.Event,
+  Condition = core.Condition,
   Semaphore = core.Semaphore,
   BoundedSemaphore = core.BoundedSemaphore,
+  Barrier = core.Barrier,
   Queue = core.Queue,
   PriorityQueue = core.PriorityQueue,
   LifoQueue = core.LifoQueue,

@@ -12,18 +12,31 @@
 
 /*
 ** {==================================================================
-** What conditions share
+** Who holds it
 ** ===================================================================
 */
 
-static uint64_t holder (las_Task *t) {
+uint64_t las_lockholder (las_Task *t) {
   return las_owner(t->what, las_Lock, line.waiters)->owner;
 }
 
-const las_Wait las_lockwait = {
-  .name = "lock", .leave = las_leavelist, .holder = holder
-};
+static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist,
+                                  .holder = las_lockholder};
 
+
+static void setowner (las_Lock *lk, const las_Task *t, const lua_State *co) {
+  lk->owner = t->id;
+  lk->co = co;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Taking and giving, for conditions too
+** ===================================================================
+*/
 
 /* The lock was given to this task. */
 static int acquirek (lua_State *L, int status, lua_KContext ctx) {
@@ -44,15 +57,14 @@ static int againk (lua_State *L, int status, lua_KContext ctx) {
 
 int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk) {
   if (las_unlikely(lk->owner != 0)) {
-    las_waitin(L, t, &lk->line.waiters, &las_lockwait);
+    las_waitin(L, t, &lk->line.waiters, &lockwait);
     return lua_yieldk(L, 0, (lua_KContext)lk, acquirek);
   }
   if (las_unlikely(las_spent(t->f.loop))) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, (lua_KContext)lk, againk);
   }
-  lk->owner = t->id;
-  lk->co = L;
+  setowner(lk, t, L);
   lua_settop(L, 1);
   return 1;
 }
@@ -61,14 +73,19 @@ int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk) {
 void las_releaselock (las_Lock *lk) {
   las_Task *next = (las_Task *)lk->line.waiters;
   if (next != NULL) {
-    lk->owner = next->id;
-    lk->co = next->co;
+    setowner(lk, next, next->co);
     las_wakefirst(&lk->line.waiters);
   }
   else {
     lk->owner = 0;
     lk->co = NULL;
   }
+}
+
+
+void las_closelock (lua_State *L, las_Lock *lk) {
+  if (lk->owner != 0 && lk->co == L)
+    las_releaselock(lk);
 }
 
 
@@ -117,12 +134,8 @@ static int lock_locked (lua_State *L) {
 }
 
 
-/* End of 'local _ <close> = lock:acquire()': it may have been released, and
-   somebody else may hold it by now. */
 static int lock_close (lua_State *L) {
-  las_Lock *lk = checklock(L);
-  if (lk->owner != 0 && lk->co == L)
-    las_releaselock(lk);
+  las_closelock(L, checklock(L));
   return 0;
 }
 

@@ -64,10 +64,15 @@ LAS_API int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk);
 /* Gives a lock that is held to the first task in its line, or frees it. */
 LAS_API void las_releaselock (las_Lock *lk);
 
+/* The end of a scope: releases the lock if it is still held by what the
+   coroutine acquired. Somebody else may hold it by now. */
+LAS_API void las_closelock (lua_State *L, las_Lock *lk);
+
 /* A new lock, as from 'Lock()'. [-0, +1, m] */
 LAS_API las_Lock *las_newlock (lua_State *L);
 
-LAS_API const las_Wait las_lockwait;
+/* Number of the task that holds the lock whose line 't' waits in. */
+LAS_API uint64_t las_lockholder (las_Task *t);
 
 
 LAS_API void las_openlock (lua_State *L, int state);

@@ -1,0 +1,350 @@
+/*
+** condition.c
+** Conditions: tasks that hold a lock wait until another one notifies them.
+** A notified task stands in the lock's line from that moment. Whatever ends a
+** wait, the lock is held again before it returns or raises.
+*/
+
+#include <string.h>
+
+#include "sync/sync.h"
+
+
+enum {LOCK = LAS_USOWN, NUSER = LOCK};  /* user values */
+
+enum {SELF = 1, PREDICATE};  /* stack of 'wait' and 'wait_for' */
+
+typedef struct Condition {
+  las_Line line;	/* first; those not notified yet */
+  las_Lock *lock;	/* alive by LOCK */
+} Condition;
+
+static const las_Wait notifywait = {.name = "condition",
+                                    .leave = las_leavelist};
+static const las_Wait relockwait = {.name = "lock of a condition",
+                                    .leave = las_leavelist,
+                                    .holder = las_lockholder};
+
+
+static Condition *checkcondition (lua_State *L) {
+  return (Condition *)las_check(L, SELF, LAS_TCONDITION);
+}
+
+
+/* The condition and the task of a method that may suspend. */
+static Condition *enter (lua_State *L, const char *fname, las_Task **t) {
+  Condition *c;
+  *t = las_checktask(L, fname);
+  c = checkcondition(L);
+  las_useline(L, SELF, &c->line, *t);
+  if (las_unlikely(c->lock->line.loop != (*t)->f.loop)) {
+    lua_getiuservalue(L, SELF, LOCK);
+    las_useline(L, lua_gettop(L), &c->lock->line, *t);
+    lua_pop(L, 1);
+  }
+  return c;
+}
+
+
+/* Condition([lock]) */
+static int asyncio_Condition (lua_State *L) {
+  las_Lock *lk;
+  Condition *c;
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lk = las_newlock(L);
+  }
+  else
+    lk = (las_Lock *)las_check(L, 1, LAS_TLOCK);
+  c = (Condition *)lua_newuserdatauv(L, sizeof(*c), NUSER);
+  memset(c, 0, sizeof(*c));
+  c->lock = lk;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, LOCK);
+  las_settype(L, LAS_TCONDITION);
+  return 1;
+}
+
+
+/*
+** {==================================================================
+** The lock
+** ===================================================================
+*/
+
+/* condition:acquire(): the condition itself */
+static int condition_acquire (lua_State *L) {
+  las_Task *t;
+  Condition *c = enter(L, "Condition:acquire", &t);
+  return las_acquirelock(L, t, c->lock);
+}
+
+
+static Condition *checkheld (lua_State *L) {
+  Condition *c = checkcondition(L);
+  if (c->lock->owner == 0)
+    luaL_error(L, "the lock of the condition is not held");
+  return c;
+}
+
+
+static int condition_release (lua_State *L) {
+  las_releaselock(checkheld(L)->lock);
+  return 0;
+}
+
+
+static int condition_locked (lua_State *L) {
+  lua_pushboolean(L, checkcondition(L)->lock->owner != 0);
+  return 1;
+}
+
+
+static int condition_close (lua_State *L) {
+  las_closelock(L, checkcondition(L)->lock);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Notifying
+** ===================================================================
+*/
+
+/* Moves the first who waits to the line of the lock, which is held. */
+static void notifyfirst (Condition *c) {
+  las_Task *t = (las_Task *)c->line.waiters;
+  las_List *l = &c->lock->line.waiters;
+  las_unlink(&c->line.waiters, &t->f.item);
+  las_append(l, &t->f.item);
+  t->wait = &relockwait;
+  t->what = l;
+}
+
+
+static void notify (Condition *c, lua_Integer n) {
+  while (n-- > 0 && c->line.waiters != NULL)
+    notifyfirst(c);
+}
+
+
+/* Tasks of another loop cannot stand in the same line. */
+static void checkloop (lua_State *L, const Condition *c) {
+  if (c->line.waiters != NULL && c->lock->line.loop != c->line.loop)
+    luaL_error(L, "the lock of the condition is in use by another loop");
+}
+
+
+/* condition:notify([n]): wakes the first n who wait, one by default */
+static int condition_notify (lua_State *L) {
+  Condition *c = checkheld(L);
+  lua_Integer n = luaL_optinteger(L, 2, 1);
+  checkloop(L, c);
+  notify(c, n);
+  return 0;
+}
+
+
+static int condition_notify_all (lua_State *L) {
+  Condition *c = checkheld(L);
+  checkloop(L, c);
+  notify(c, LUA_MAXINTEGER);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Waiting
+** ===================================================================
+*/
+
+/* what has become of a wait: bits */
+#define CANCELLED	1
+#define NOTIFIED	2
+
+
+/* First thing in a continuation: was the wait cancelled? The cancel is not
+   raised yet; rethrow does it. */
+static int takethrow (lua_State *L, las_Task **t) {
+  las_Loop *lp = las_state(L)->loop;
+  int thrown = 0;
+  if (lp != NULL && lp->driven == L) {
+    *t = lp->current;
+    thrown = ((*t)->f.item.flags & LAS_FTHROW) != 0;
+    (*t)->f.item.flags &= ~LAS_FTHROW;
+  }
+  *t = las_checkwake(L);
+  return thrown;
+}
+
+
+static int rethrow (lua_State *L, las_Task *t) {
+  t->f.item.flags |= LAS_FTHROW;
+  las_checkwake(L);
+  return 0;  /* to avoid warnings: it has raised */
+}
+
+
+static int test (lua_State *L);
+
+
+/* The task has the lock again. A notification that it cannot use goes to
+   another one. */
+static int finish (lua_State *L, las_Task *t, Condition *c, int state) {
+  c->lock->owner = t->id;
+  c->lock->co = L;
+  if (state & CANCELLED) {
+    if (state & NOTIFIED)
+      notify(c, 1);
+    return rethrow(L, t);
+  }
+  if (!lua_isnil(L, PREDICATE))
+    return test(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+static int waitk (lua_State *L, int status, lua_KContext ctx);
+
+
+/* Gets in line for the lock, as often as a cancel throws it out. But where
+   nothing can ever wake the main task, it has to go without. */
+static int relock (lua_State *L, las_Task *t, Condition *c, int state) {
+  las_Lock *lk = c->lock;
+  if (lk->owner == 0)
+    return finish(L, t, c, state);
+  if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
+    return rethrow(L, t);
+  las_append(&lk->line.waiters, &t->f.item);
+  las_park(t, &relockwait, &lk->line.waiters);
+  return lua_yieldk(L, 0, state, waitk);
+}
+
+
+static int waitk (lua_State *L, int status, lua_KContext ctx) {
+  Condition *c = (Condition *)lua_touserdata(L, SELF);
+  int state = (int)ctx;
+  las_Task *t;
+  int thrown = takethrow(L, &t);
+  (void)status;
+  if (!thrown)  /* the lock was given to it? */
+    return finish(L, t, c, state);
+  if (state == 0 && t->wait == &relockwait)
+    state |= NOTIFIED;
+  return relock(L, t, c, state | CANCELLED);
+}
+
+
+/* Waits for a notification; the stack holds SELF and PREDICATE. */
+static int wait (lua_State *L, las_Task *t, Condition *c) {
+  las_waitin(L, t, &c->line.waiters, &notifywait);
+  las_releaselock(c->lock);
+  return lua_yieldk(L, 0, 0, waitk);
+}
+
+
+/* condition:wait(): true */
+static int condition_wait (lua_State *L) {
+  las_Task *t;
+  Condition *c = enter(L, "Condition:wait", &t);
+  checkheld(L);
+  lua_settop(L, SELF);
+  lua_settop(L, PREDICATE);
+  return wait(L, t, c);
+}
+
+
+/* The predicate has answered. */
+static int testk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  if (!lua_toboolean(L, -1)) {
+    las_Task *t = las_checktask(L, "Condition:wait_for");
+    lua_settop(L, PREDICATE);
+    return wait(L, t, checkheld(L));
+  }
+  return 1;
+}
+
+
+static int test (lua_State *L) {
+  lua_pushvalue(L, PREDICATE);
+  lua_callk(L, 0, 1, 0, testk);
+  return testk(L, LUA_OK, 0);
+}
+
+
+static int againk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  las_checkwake(L);
+  return test(L);
+}
+
+
+/* condition:wait_for(predicate): waits until it is true; returns what it
+   returned */
+static int condition_wait_for (lua_State *L) {
+  las_Task *t;
+  enter(L, "Condition:wait_for", &t);
+  luaL_argexpected(L, las_iscallable(L, PREDICATE), PREDICATE, "function");
+  checkheld(L);
+  lua_settop(L, PREDICATE);
+  if (las_unlikely(las_spent(t->f.loop))) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, 0, againk);
+  }
+  return test(L);
+}
+
+/* }================================================================== */
+
+
+static int condition_gc (lua_State *L) {
+  Condition *c = (Condition *)lua_touserdata(L, SELF);
+  las_dropwaiters(c->line.loop, &c->line.waiters);
+  return 0;
+}
+
+
+static int condition_tostring (lua_State *L) {
+  Condition *c = checkcondition(L);
+  lua_pushfstring(L, "Condition<state=%s, waiters=%d, lock waiters=%d>",
+                  c->lock->owner ? "locked" : "free",
+                  las_listcount(&c->line.waiters),
+                  las_listcount(&c->lock->line.waiters));
+  return 1;
+}
+
+
+void las_opencondition (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"Condition", asyncio_Condition},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"acquire", condition_acquire},
+    {"release", condition_release},
+    {"locked", condition_locked},
+    {"wait", condition_wait},
+    {"wait_for", condition_wait_for},
+    {"notify", condition_notify},
+    {"notify_all", condition_notify_all},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__close", condition_close},
+    {"__gc", condition_gc},
+    {"__tostring", condition_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TCONDITION, "asyncio.Condition", methods, meta);
+  las_setfuncs(L, state, funcs);
+}
