@@ -101,6 +101,8 @@ local function samples()
     ["asyncio.Lock"] = asyncio.Lock(),
     ["asyncio.Event"] = asyncio.Event(),
     ["asyncio.Semaphore"] = asyncio.Semaphore(),
+    ["asyncio.Condition"] = asyncio.Condition(),
+    ["asyncio.Barrier"] = asyncio.Barrier(1),
     ["asyncio.Queue"] = asyncio.Queue(),
     ["asyncio.Server"] = server,
     ["asyncio.StreamReader"] = reader,
