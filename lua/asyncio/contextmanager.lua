@@ -80,8 +80,8 @@ function contextmanager.ExitStack()
 end
 
 local function add(self, exit)
+  self[self.n + 1] = exit  -- may fail for lack of memory
   self.n = self.n + 1
-  self[self.n] = exit
 end
 
 local function check_self(name, self)

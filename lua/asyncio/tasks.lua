@@ -28,6 +28,17 @@ local function frames_of(co)
   return frames
 end
 
+--- The same of a coroutine and those inside it that it drives.
+local function all_frames_of(co)
+  local frames = {}
+  while co do
+    local own = frames_of(co)
+    table.move(own, 1, #own, #frames + 1, frames)
+    co = core.inner(co)
+  end
+  return frames
+end
+
 local function check_limit(limit)
   if limit ~= nil and (math.type(limit) ~= "integer" or limit < 0) then
     error("bad argument #1 to 'get_stack' (a count of frames expected)", 3)
@@ -38,8 +49,7 @@ end
 -- @param limit at most so many, the newest ones
 function Task:get_stack(limit)
   check_limit(limit)
-  local co = self:get_coro()
-  local frames = co and frames_of(co) or {}
+  local frames = all_frames_of(self:get_coro())
   if limit then
     while #frames > limit do
       table.remove(frames, 1)

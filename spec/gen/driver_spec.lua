@@ -528,6 +528,69 @@ describe("a task that waits in a body", function()
     asyncio.await(task)
   end))
 
+  it("has the body's frames last in its stack", testing.virtual(function()
+    local gen = asyncio.generator(function()
+      local f = co.wrap(function() asyncio.sleep(1) end)
+      f()
+    end)
+    local task = asyncio.create_task(function()
+      for _ in gen() do error("not reached") end
+    end)
+    turns(1)
+    local lines = {}
+    for i, frame in ipairs(task:get_stack()) do
+      lines[i] = frame.line
+    end
+    local here = debug.getinfo(1, "l").currentline
+    assert.same({ here - 7, here - 10, here - 11 }, lines)
+    assert.equal(here - 11, task:get_stack(1)[1].line)
+    asyncio.await(task)
+    assert.equal(0, #task:get_stack())
+  end))
+
+  it("is closed from the inside when it goes on after too many cancels", function()
+    local log = {}
+    asyncio.run { shutdown_grace = 0.01, function()
+      witness.reports()
+      asyncio.create_task(function()
+        local _ <close> = closing(log, "task")
+        local gen = asyncio.generator(function()
+          local _ <close> = closing(log, "generator")
+          local f = co.wrap(function()
+            local _ <close> = closing(log, "body")
+            repeat until (pcall(asyncio.sleep, 1e9))
+          end)
+          f()
+        end)
+        for _ in gen() do error("not reached") end
+      end)
+      asyncio.sleep(0)
+    end, loop_factory = function()
+      return testing.new_event_loop { clock = "virtual" }
+    end }
+    assert.same({ "body", "generator", "task" }, log)
+  end)
+
+  it("may be made to yield in the middle of a body", function()
+    local count, turned = 0, 0
+    asyncio.run { time_slice = 0.005, function()
+      asyncio.create_task(function()
+        while true do turned = turned + 1 asyncio.sleep(0) end
+      end)
+      local spin = asyncio.generator(function()
+        local f = co.wrap(function()
+          while turned < 10 do count = count + 1 end
+          co.yield("spun")
+        end)
+        coroutine.yield(f())
+      end)
+      for v in spin() do
+        assert.equal("spun", v)
+      end
+    end }
+    assert.is_true(turned >= 10 and count > 0)
+  end)
+
   it("is closed from the inside by its loop's end", function()
     local log = {}
     local loop = testing.new_event_loop { clock = "virtual" }

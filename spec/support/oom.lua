@@ -179,6 +179,89 @@ scenario("cancel", function()
   end)
 end)
 
+scenario("coroutines", function()
+  play(function()
+    local closed = 0
+    local function closing()
+      return setmetatable({}, { __close = function()
+        asyncio.sleep(1)
+        closed = closed + 1
+      end })
+    end
+    local count = asyncio.generator(function(n)
+      local _ <close> = closing()
+      for i = 1, n do
+        asyncio.sleep(1)
+        coroutine.yield(i)
+      end
+    end)
+    for v in count(3) do
+      if v == 2 then break end
+    end
+    equal(closed, 1)
+    local co = asyncio.coroutine.create(function()
+      local _ <close> = closing()
+      asyncio.sleep(1)
+      asyncio.coroutine.yield("inner")
+    end)
+    local ok, v = asyncio.coroutine.resume(co)
+    if not ok then
+      error(v, 0)
+    end
+    equal(v, "inner")
+    ok, v = asyncio.coroutine.close(co)
+    if not ok then
+      error(v, 0)
+    end
+    equal(closed, 2)
+    local manager = asyncio.contextmanager(function()
+      local _ <close> = closing()
+      coroutine.yield("page")
+    end)
+    do
+      local stack <close> = asyncio.ExitStack()
+      local _, page = stack:enter(manager())
+      equal(page, "page")
+    end
+    equal(closed, 3)
+    count(2)()  -- dropped
+    collectgarbage()
+    local task = asyncio.create_task(function()
+      for _ in count(3) do
+        asyncio.sleep(10)
+      end
+    end)
+    asyncio.sleep(2)
+    task:cancel()
+    expect(asyncio.CancelledError, pcall(asyncio.await, task))
+  end)
+end)
+
+scenario("contexts", function()
+  play(function()
+    local var = asyncio.ContextVar("var", "default")
+    local token = var:set("set")
+    local context = asyncio.copy_context()
+    local loop, seen = asyncio.get_running_loop(), nil
+    loop:call_soon(function() seen = var:get() end)
+    equal(asyncio.await(asyncio.create_task { function()
+      var:set("inner")
+      asyncio.sleep(1)
+      return var:get()
+    end, name = "named" }), "inner")
+    equal(seen, "set")
+    context:run(function()
+      var:set("of the context")
+      asyncio.sleep(1)
+    end)
+    equal(context:get(var), "of the context")
+    asyncio.await(asyncio.create_task { var.set, var, 1, context = context })
+    equal(context:get(var), 1)
+    var:reset(token)
+    equal(var:get(), "default")
+  end)
+end)
+
 scenario("gather", function()
   play(function()
     local function nap(...) return asyncio.sleep(1, ...) end
