@@ -33,7 +33,7 @@ end
 -- Makes the other end reset the connection, with bytes before that.
 local function reset(link)
   link.far_writer:set_write_buffer_limits { high = 0x7fffffff }
-  link.far_writer:write(("x"):rep(2 ^ 25 // 1))
+  link.far_writer:write(("x"):rep(1 << 23))
   assert(link.far_writer:get_write_buffer_size() > 0)
   link.far_writer:abort()
 end
