@@ -469,7 +469,7 @@ for form, open in pairs(forms) do
       assert.equal(1, made)
     end))
 
-    it("has room for thousands", testing.virtual(function()
+    it("has room for thousands #heavy", testing.virtual(function()
       local sum = 0
       open(function(group)
         for i = 1, 5000 do

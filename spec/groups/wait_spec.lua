@@ -371,7 +371,7 @@ describe("as_completed", function()
     assert.is_true(asyncio.await(waiting))
   end))
 
-  it("has room for thousands, and gives way now and then", testing.virtual(function()
+  it("has room for thousands, and gives way now and then #heavy", testing.virtual(function()
     local list, sum, others = {}, 0, 0
     for i = 1, 5000 do
       list[i] = start(i % 3, i)
