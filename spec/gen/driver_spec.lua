@@ -591,6 +591,52 @@ describe("a task that waits in a body", function()
     assert.is_true(turned >= 10 and count > 0)
   end)
 
+  it("is cancelled where its time slice ended", function()
+    local log = {}
+    asyncio.run { time_slice = 0.005, function()
+      local task = asyncio.create_task(function()
+        local gen = asyncio.generator(function()
+          local _ <close> = closing(log, "generator")
+          local n = 0
+          while true do n = n + 1 end
+        end)
+        local _ <close> = closing(log, "task")
+        for _ in gen() do error("not reached") end
+      end)
+      asyncio.sleep(0.02)
+      task:cancel()
+      assert.same({ "raised", "CancelledError" }, { witness.try(asyncio.await, task) })
+    end }
+    assert.same({ "generator: CancelledError", "task: CancelledError" }, log)
+  end)
+
+  it("is reported with its whole stack when its step takes long", function()
+    local reports
+    asyncio.run { watchdog = 0.01, function()
+      reports = witness.reports()
+      local f = co.wrap(function()
+        local start = os.clock()
+        while os.clock() < start + 0.1 do end
+      end)
+      f()
+    end }
+    local line = debug.getinfo(1, "l").currentline - 4
+    assert.is_truthy(#reports > 0)
+    local text = reports[1].traceback
+    local inner, outer = text:find((":%d:"):format(line)), text:find((":%d:"):format(line + 2))
+    assert.is_truthy(inner and outer and inner < outer, text)
+  end)
+
+  it("has a stack of its own when it asks itself", testing.virtual(function()
+    local f = co.wrap(function()
+      return asyncio.current_task():get_stack(), asyncio.current_task():traceback()
+    end)
+    local stack, text = f()
+    assert.equal(2, #stack)
+    assert.equal(2, select(2, text:gsub("driver_spec", "")) // 2)
+    assert.equal(1, #asyncio.current_task():get_stack())
+  end))
+
   it("is closed from the inside by its loop's end", function()
     local log = {}
     local loop = testing.new_event_loop { clock = "virtual" }

@@ -486,8 +486,9 @@ LAS_API int las_isbare (lua_State *co);
 LAS_API lua_State *las_inner (las_State *S, lua_State *co);
 /* The last one of that chain, at least itself. Neither can raise. */
 LAS_API lua_State *las_innermost (las_State *S, lua_State *co);
-/* Pushes the traceback of a coroutine, what it drives first. [-0, +1, m] */
-LAS_API void las_traceback (lua_State *L, lua_State *co);
+/* Pushes the traceback of a coroutine, what it drives first; without so many
+   levels of L, if that is in it. [-0, +1, m] */
+LAS_API void las_traceback (lua_State *L, lua_State *co, int level);
 /* Pushes "file:line" of its innermost Lua function, or nil. [-0, +1, m] */
 LAS_API void las_pushplace (lua_State *L, lua_State *co);
 

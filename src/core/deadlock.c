@@ -73,7 +73,7 @@ static void addtask (lua_State *L, las_Task *t) {
     addname(L, other);
   }
   lua_pushliteral(L, "\n");
-  las_traceback(L, t->co);
+  las_traceback(L, t->co, 0);
   addtext(L, 2);
 }
 

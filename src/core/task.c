@@ -240,7 +240,7 @@ static int prepare (las_Task *t, int *narg) {
       lua_pop(t->co, 1);
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
     if (las_takecancel(t))
-      sethook(t->f.loop, t->co);
+      sethook(t->f.loop, las_innermost(t->f.loop->S, t->co));
   }
   return 1;
 }
@@ -676,7 +676,7 @@ static int task_traceback (lua_State *L) {
   las_Task *t = checkself(L);
   lua_settop(L, 1);
   if (t->co != NULL)
-    las_traceback(L, t->co);
+    las_traceback(L, t->co, 0);
   else if (las_getextra(L, 1, LAS_XTRACEBACK) == LUA_TNIL) {
     lua_pop(L, 1);
     lua_pushliteral(L, "stack traceback: (none: the task is over)");

@@ -66,13 +66,22 @@ lua_State *las_innermost (las_State *S, lua_State *co) {
 }
 
 
+/* The same for a coroutine that may be the running one, which stands in a
+   function of ours too, but drives nothing. */
+static lua_State *innerof (lua_State *L, lua_State *co) {
+  return (co != L) ? las_inner(las_state(L), co) : NULL;
+}
+
+
 /* inner(thread): the coroutine that this one drives, or nil */
 static int core_inner (lua_State *L) {
   lua_State *inner;
   luaL_checktype(L, 1, LUA_TTHREAD);
-  inner = las_inner(las_state(L), lua_tothread(L, 1));
-  if (inner == NULL)
-    return 0;
+  inner = innerof(L, lua_tothread(L, 1));
+  if (inner == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
   luaL_checkstack(inner, 1, NULL);
   lua_pushthread(inner);
   lua_xmove(inner, L, 1);
@@ -99,11 +108,10 @@ static void join (lua_State *L) {
 }
 
 
-void las_traceback (lua_State *L, lua_State *co) {
-  las_State *S = las_state(L);
-  luaL_traceback(L, co, NULL, 0);
-  while ((co = las_inner(S, co)) != NULL) {
-    luaL_traceback(L, co, NULL, 0);
+void las_traceback (lua_State *L, lua_State *co, int level) {
+  luaL_traceback(L, co, NULL, (co == L) ? level : 0);
+  while ((co = innerof(L, co)) != NULL) {
+    luaL_traceback(L, co, NULL, (co == L) ? level : 0);
     join(L);
   }
 }
@@ -125,7 +133,7 @@ static int pushline (lua_State *L, lua_State *co) {
 
 
 void las_pushplace (lua_State *L, lua_State *co) {
-  lua_State *inner = las_inner(las_state(L), co);
+  lua_State *inner = innerof(L, co);
   lua_pushnil(L);
   for (;;) {
     if (pushline(L, co))
@@ -133,7 +141,7 @@ void las_pushplace (lua_State *L, lua_State *co) {
     if (inner == NULL)
       return;
     co = inner;
-    inner = las_inner(las_state(L), co);
+    inner = innerof(L, co);
   }
 }
 

@@ -48,7 +48,7 @@ int las_watchreport (lua_State *L) {
   lua_setfield(L, -2, "message");
   las_pushanchored(L, lp, lp->current->f.item.slot);
   lua_setfield(L, -2, "task");
-  luaL_traceback(L, L, NULL, 1);
+  las_traceback(L, lp->current->co, 1);
   lua_setfield(L, -2, "traceback");
   las_callhandler(L, lp);
   return 0;
