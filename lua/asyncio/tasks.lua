@@ -6,22 +6,29 @@ local tasks = {}
 
 local Task = core.index "asyncio.Task"
 
---- The frames of a coroutine that can be shown, the oldest first.
+-- What the sources of this library start with.
+local OWN = debug.getinfo(1, "S").source:match("^(.-)tasks%.lua$")
+
+--- The frames of a coroutine that can be shown, the oldest first; of the running
+-- one without those of this library that ask for them.
 local function frames_of(co)
   local frames = {}
-  local level = 0
+  local level, asking = 0, co == coroutine.running()
   while true do
     local info = debug.getinfo(co, level, "Slnf")
     if not info then
       break
     end
     if info.currentline > 0 then
-      table.insert(frames, 1, {
-        source = info.short_src,
-        line = info.currentline,
-        name = info.name,
-        func = info.func,
-      })
+      asking = asking and info.source:sub(1, #OWN) == OWN
+      if not asking then
+        table.insert(frames, 1, {
+          source = info.short_src,
+          line = info.currentline,
+          name = info.name,
+          func = info.func,
+        })
+      end
     end
     level = level + 1
   end
