@@ -24,7 +24,7 @@ end
 --- As `pcall`, but a CancelledError is raised again: a loop that retries
 -- can't swallow a cancellation by it.
 function errors.pcall(f, ...)
-  return finish(pcall(f, ...))
+  return finish(pcall(core.body(f), ...))
 end
 
 return errors

@@ -11,6 +11,8 @@ local runner = {}
 
 local CancelledError = errors.classes.CancelledError
 local GRACE = 3  -- seconds that a cancelled task may take at the end
+local ROUNDS = 100  -- of tasks that make tasks while they are cancelled; the
+                    -- loop closes what comes after that
 
 --- A new loop in real time.
 function runner.new_event_loop()
@@ -82,7 +84,7 @@ end
 local function end_tasks(loop, grace, spares)
   local me = core.current_task()
   local dooming = false
-  while true do
+  for _ = 1, ROUNDS do
     local left = {}
     for _, task in ipairs(core.all_tasks(loop)) do
       if task ~= me and not (spares and spares(task)) then
@@ -147,14 +149,14 @@ local function is_running()
   return (pcall(core.get_running_loop))
 end
 
---- The loop, made when it is first asked for.
-function Runner:get_loop()
+--- The loop, made when it is first asked for. `level` is that of errors.
+local function get_loop(self, level)
   if self.state == "closed" then
-    error("the runner is closed", 2)
+    error("the runner is closed", level + 1)
   elseif self.state == "new" then
     self.loop = (self.options.loop_factory or core.new_event_loop)()
-    if not pcall(core.set_event_loop, self.loop) then
-      error(("the loop factory returned a %s, not an open loop"):format(type(self.loop)), 0)
+    if self.loop == nil or not pcall(core.set_event_loop, self.loop) then
+      error(("the loop factory returned a %s, not an open loop"):format(type(self.loop)), level + 1)
     end
     if self.options.debug ~= nil then
       self.loop:set_debug(self.options.debug)
@@ -166,8 +168,14 @@ function Runner:get_loop()
       core.dump_on(self.loop, self.options.dump_on, view.dump)
     end
     self.state = "open"
+  elseif self.loop:is_closed() then
+    error("the loop of the runner is closed", level + 1)
   end
   return self.loop
+end
+
+function Runner:get_loop()
+  return get_loop(self, 2)
 end
 
 local function is_callable(v)
@@ -182,11 +190,12 @@ local function start(loop, main, ...)
   return loop:create_task(core.await, main)
 end
 
-local function finish(loop, task, ok, ...)
+--- What became of the run that ended so: its results, or its error.
+-- @param interrupted by SIGINT: "cancelled" or "stopped", else nil
+local function finish(task, interrupted, ok, ...)
   if ok then
     return ...
   end
-  local interrupted = core.interrupted(loop)
   if interrupted == "stopped" or interrupted and core.isinstance((...), CancelledError) and
     task:uncancel() == 0 then
     error("interrupted!", 0)
@@ -209,9 +218,10 @@ function Runner:run(main, ...)
   if is_running() then
     error("a runner cannot run while a loop is running", 2)
   end
-  local loop = self:get_loop()
+  local loop = get_loop(self, 2)
   local task = start(loop, main, ...)
-  return finish(loop, task, pcall(loop.run_until_complete, loop, task, true))
+  local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
+  return finish(task, core.interrupted(loop), table.unpack(results, 1, results.n))
 end
 
 --- Ends what is left on the loop and closes it. Again does nothing.
@@ -283,11 +293,12 @@ function runner.run(main, ...)
     error("asyncio.run cannot be called while a loop is running", 2)
   end
   local self <close> = new_runner(options)
-  local loop = self:get_loop()
+  local loop = get_loop(self, 2)
   local task = start(loop, table.unpack(args, 1, args.n))
   local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
+  local interrupted = core.interrupted(loop)
   self:close()
-  return finish(loop, task, table.unpack(results, 1, results.n))
+  return finish(task, interrupted, table.unpack(results, 1, results.n))
 end
 
 return runner

@@ -96,7 +96,7 @@ function tasks.uninterrupted(f, ...)
     error(("bad argument #1 to 'uninterrupted' (function expected, got %s)"):format(type(f)), 2)
   end
   core.hold_off(1)
-  return release(pcall(f, ...))
+  return release(pcall(core.body(f), ...))
 end
 
 --- A task factory that starts every task at once, up to its first wait.
@@ -107,6 +107,7 @@ function tasks.create_eager_task_factory(constructor)
       :format(type(constructor)), 2)
   end
   return function(loop, co, options)
+    options = options or {}
     if options.eager_start == nil then
       options.eager_start = true
     end

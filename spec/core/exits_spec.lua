@@ -366,6 +366,21 @@ describe("SIGINT", function()
     assert.matches("interrupted!", complained)
   end)
 
+  it("ends a loop that runs without 'run' at once, and no callback of its own", function()
+    local printed, complained, status = child.run('local asyncio = require "asyncio"\n' .. kill .. [[
+      local loop = asyncio.new_event_loop()
+      for _, method in ipairs { "run_forever", "run_until_complete" } do
+        local tick
+        function tick() loop:call_later(0.001, tick) end
+        tick()
+        loop:call_soon(kill)
+        print(pcall(loop[method], loop, method == "run_until_complete" and loop:create_future() or nil))
+      end
+    ]])
+    assert.same({ "false\tinterrupted!\nfalse\tinterrupted!\n", "", 0 },
+      { (printed:gsub("%S+: interrupted!", "interrupted!")), complained, status })
+  end)
+
   it("is the program's own again after the run", function()
     local _, _, status = child.run('local asyncio = require "asyncio"\n' .. kill .. [[
       asyncio.run(asyncio.sleep, 0)

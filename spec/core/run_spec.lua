@@ -18,6 +18,21 @@ local function run(main, ...)
 end
 
 describe("run", function()
+  it("ends though every cancelled task makes another one", function()
+    local made = 0
+    local function again()
+      made = made + 1
+      pcall(asyncio.sleep, 10)
+      asyncio.create_task(again)
+    end
+    asyncio.run { shutdown_grace = 0.01, loop_factory = virtual_loop, function()
+      asyncio.create_task(again)
+      asyncio.sleep(0)
+      asyncio.get_running_loop():set_exception_handler(function() end)
+    end }
+    assert(made > 1)
+  end)
+
   it("gives main its arguments and returns its results, nils included", function()
     assert.same({ n = 4, 3, nil, "b", nil }, table.pack(asyncio.run(function(...)
       asyncio.sleep(0)

@@ -205,6 +205,17 @@ describe("a task", function()
   end))
 end)
 
+describe("a task of an awaitable", function()
+  it("awaits it", testing.async(function()
+    local future = asyncio.Future()
+    local task = asyncio.create_task(future)
+    local thing = asyncio.create_task(setmetatable({}, { __await = function() return "thing" end }))
+    asyncio.sleep(0)
+    future:set_result("result")
+    assert.same({ "result", "thing" }, { asyncio.await(task), asyncio.await(thing) })
+  end, { clock = "virtual" }))
+end)
+
 describe("a suspension", function()
   it("may happen in a metamethod, a __close and an iterator", testing.virtual(function()
     local log = {}
@@ -888,11 +899,11 @@ describe("nonsense given to create_task", function()
     local count = #asyncio.all_tasks()
     local ok, err = pcall(function() asyncio.create_task(nil) end) local here = witness.line()
     assert.is_false(ok)
-    assert.equal(here .. " bad argument #1 to 'create_task' (function or coroutine expected, "
+    assert.equal(here .. " bad argument #1 to 'create_task' (function or awaitable expected, "
       .. "got nil)", err)
     for argument, message in pairs {
-      [42] = "function or coroutine expected, got number",
-      [{}] = "function or coroutine expected",
+      [42] = "function or awaitable expected, got number",
+      [{}] = "function or awaitable expected",
       [{ print, nam = "x" }] = "unknown option 'nam'",
       [{ print, name = {} }] = "option 'name' must be a string",
       [{ print, n = "x" }] = "field 'n' must be the length of the list",
@@ -900,7 +911,7 @@ describe("nonsense given to create_task", function()
     } do
       assert.matches(message, witness.text(asyncio.create_task, argument), 1, true)
     end
-    assert.matches("function or coroutine expected", witness.text(asyncio.create_task))
+    assert.matches("function or awaitable expected", witness.text(asyncio.create_task))
     assert.equal(count, #asyncio.all_tasks())
   end))
 

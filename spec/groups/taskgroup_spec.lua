@@ -664,7 +664,7 @@ describe("create_task of a group", function()
   it("refuses wrong arguments at the caller's line", testing.virtual(function()
     forms.close(function(group)
       local text = witness.text(function() group:create_task(7) end) local here = witness.line()
-      assert.equal(here .. " bad argument #1 to 'create_task' (function or coroutine expected, "
+      assert.equal(here .. " bad argument #1 to 'create_task' (function or awaitable expected, "
         .. "got number)", text)
       assert.matches("unknown option 'nam'", witness.text(group.create_task, group,
         { asyncio.sleep, nam = "x" }))

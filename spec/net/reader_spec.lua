@@ -507,10 +507,10 @@ describe("a reader", function()
   it("cannot wait outside a task", function()
     local reader = ended "abc\n"
     for _, method in ipairs { "read", "readline", "readuntil", "peek", "readexactly" } do
-      assert.matches(("asyncio.%s must be called from inside a task"):format(method),
+      assert.matches(("asyncio.StreamReader:%s must be called from inside a task"):format(method),
         text(reader[method], reader, 1))
     end
-    assert.matches("asyncio.lines must be called from inside a task", text(reader:lines()))
+    assert.matches("asyncio.StreamReader:lines must be called from inside a task", text(reader:lines()))
   end)
 
   it("prints its state", testing.virtual(function()

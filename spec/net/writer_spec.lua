@@ -378,6 +378,23 @@ describe("a peer that vanishes", function()
   end))
 end)
 
+describe("wait_closed", function()
+  it("of a broken connection closes it, and raises what broke it", testing.async(function()
+    local server = asyncio.start_server(function(_, writer) writer:abort() end, "127.0.0.1", 0)
+    local reader, writer = asyncio.open_connection("127.0.0.1", server:sockets()[1].port)
+    pcall(writer.write, writer, ("x"):rep(1000000))
+    pcall(reader.read, reader)
+    server:close()
+    server:wait_closed()
+    while pcall(writer.write, writer, "more") do
+      asyncio.sleep(0)
+    end
+    local ok, err = pcall(asyncio.wait_for, writer.wait_closed, 5, writer)
+    assert.same({ false, true }, { ok, asyncio.isinstance(err, asyncio.OSError) })
+    assert.is_true(writer:is_closing())
+  end))
+end)
+
 describe("close", function()
   both("sends what is unsent; wait_closed waits for that", function(options)
     local link <close> = sockets.link(options)

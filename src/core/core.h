@@ -582,6 +582,7 @@ struct las_Loop {
   uint8_t closed;
   uint8_t debug;
   uint8_t factory;	/* is a task factory set? */
+  uint8_t sigcancel;	/* does a first SIGINT only cancel? */
   volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
   uint8_t overdue;	/* the real time for a test ran out */
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
@@ -670,7 +671,7 @@ LAS_API void las_opendump (lua_State *L, int state);
 
 /* What has become of a SIGINT. */
 enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_STOPPED};
-LAS_API void las_catchsigint (las_Loop *lp);
+LAS_API void las_catchsigint (las_Loop *lp, int cancel);
 LAS_API void las_leavesigint (las_Loop *lp);
 LAS_API void las_takesigint (las_Loop *lp);
 

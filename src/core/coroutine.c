@@ -272,6 +272,16 @@ static int asyncio_async (lua_State *L) {
 }
 
 
+/* body(f): what a coroutine function runs; any other value as it is */
+static int core_body (lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  if (lua_isfunction(L, 1))
+    las_tobody(L, 1, 1);
+  return 1;
+}
+
+
 static int asyncio_iscoroutinefunction (lua_State *L) {
   luaL_checkany(L, 1);
   lua_pushboolean(L, lua_iscfunction(L, 1) &&
@@ -317,6 +327,7 @@ void las_opencoroutine (lua_State *L, int state) {
     {"async", asyncio_async},
     {"await", asyncio_await},
     {"shield", asyncio_shield},
+    {"body", core_body},
     {"await_end", core_await_end},
     {"iscoroutine", asyncio_iscoroutine},
     {"iscoroutinefunction", asyncio_iscoroutinefunction},

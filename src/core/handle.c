@@ -178,8 +178,9 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
 }
 
 
+/* A coroutine function is replaced by its body. */
 static void checkcallable (lua_State *L, int i) {
-  if (!las_iscallable(L, i))
+  if (!las_iscallable(L, i) || !las_tobody(L, i, i))
     luaL_typeerror(L, i, "function");
 }
 

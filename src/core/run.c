@@ -35,8 +35,10 @@ static int loop_run_forever (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lua_settop(L, 1);
   checkcanrun(L, lp);
+  las_catchsigint(lp, 0);
   las_runloop(lp, L);
-  return 0;
+  las_leavesigint(lp);
+  return (lp->interrupted == 0) ? 0 : luaL_error(L, "interrupted!");
 }
 
 
@@ -63,11 +65,9 @@ static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
   e.loop = lp;
   las_append(&f->waiters, &e.watch.item);
   lp->main = f;
-  if (sigint)
-    las_catchsigint(lp);
+  las_catchsigint(lp, sigint);
   las_runloop(lp, L);
-  if (sigint)
-    las_leavesigint(lp);
+  las_leavesigint(lp);
   if (f->item.state == LAS_PENDING)
     las_unlink(&f->waiters, &e.watch.item);
   lp->main = NULL;
@@ -87,8 +87,8 @@ static int raisestopped (lua_State *L, las_Loop *lp) {
 }
 
 
-/* loop:run_until_complete(aw [, sigint]): its results. 'sigint': a SIGINT
-   cancels it (what 'run' wants). */
+/* loop:run_until_complete(aw [, sigint]): its results. 'sigint': the first
+   SIGINT cancels it (what 'run' wants). */
 static int loop_run_until_complete (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   las_Future *f;

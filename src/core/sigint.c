@@ -1,7 +1,8 @@
 /*
 ** sigint.c
-** SIGINT while a program runs: the first cancels the main task, the second
-** stops at once, even in a busy step; a third takes the system's way.
+** SIGINT while a loop runs. Under 'run' the first cancels the main task, the
+** second stops at once, even in a busy step; without it the first stops. One
+** more takes the system's way.
 ** The handlers run on the loop's own thread, between any two instructions.
 */
 
@@ -37,7 +38,7 @@ static void onsigint (int sig) {
     raise(sig);
     return;
   }
-  if (lp->interrupted == 0)
+  if (lp->interrupted == 0 && lp->sigcancel)
     lp->interrupted = LAS_INTERRUPTED;
   else {
     lp->interrupted = LAS_STOPPED;
@@ -51,15 +52,16 @@ static void onsigint (int sig) {
 }
 
 
-void las_catchsigint (las_Loop *lp) {
+void las_catchsigint (las_Loop *lp, int cancel) {
   struct sigaction sa;
+  lp->interrupted = 0;
+  lp->sigcancel = (uint8_t)cancel;
   if (sigloop != NULL)
     return;  /* a loop of another Lua state has it */
   memset(&sa, 0, sizeof(sa));
   sa.sa_handler = onsigint;
   sa.sa_flags = SA_RESTART;
   sigemptyset(&sa.sa_mask);
-  lp->interrupted = 0;
   sigloop = lp;
   sigaction(SIGINT, &sa, &former);
 }

@@ -490,7 +490,7 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
   int options = 0, extra = 0, eager = 0, body = first, n;
   las_Task *t;
   if (las_unlikely(lua_type(L, first) == LUA_TTABLE &&
-                   !las_iscallable(L, first))) {
+                   !las_isthing(L, first))) {
     options = first;
     extra = lua_gettop(L) + 1;
     eager = newextra(L, options);
@@ -499,8 +499,14 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
   }
   else
     n = (lua_gettop(L) > first) ? lua_gettop(L) - first : 0;
-  if (!las_tobody(L, body, first))
-    return luaL_typeerror(L, first, "function or coroutine");
+  if (!las_tobody(L, body, first)) {
+    if (!las_isawaitable(L, body))
+      return luaL_typeerror(L, first, "function or awaitable");
+    lua_settop(L, body);  /* a task that awaits it */
+    las_getanchored(L, LAS_UAWAIT);
+    lua_insert(L, body);
+    n = 1;
+  }
   if (las_unlikely(lua_type(L, body) == LUA_TTHREAD)) {
     lua_settop(L, body);
     n = 0;

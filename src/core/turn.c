@@ -187,7 +187,7 @@ static void checklimit (las_Loop *lp) {
 static void turn (las_Loop *lp) {
   int ending = lp->main != NULL && lp->main->item.state == LAS_PENDING;
   runready(lp);
-  if (ending && las_unlikely(lp->interrupted))
+  if (las_unlikely(lp->interrupted))
     las_takesigint(lp);
   if (lp->nready > 0 && lp->ticks < LAS_POLLEVERY && !lp->stop)
     return;

@@ -477,7 +477,7 @@ static void linearg (lua_State *L) {
 /* read([n | format]) */
 static int reader_read (lua_State *L) {
   las_Task *t;
-  las_Reader *r = checkread(L, "read", &t);
+  las_Reader *r = checkread(L, "StreamReader:read", &t);
   lua_Integer n;
   if (lua_type(L, ARG) == LUA_TSTRING) {
     const char *format = lua_tostring(L, ARG);
@@ -514,7 +514,7 @@ static lua_Integer checkcount (lua_State *L, int i, lua_Integer least) {
 
 static int reader_readexactly (lua_State *L) {
   las_Task *t;
-  las_Reader *r = checkread(L, "readexactly", &t);
+  las_Reader *r = checkread(L, "StreamReader:readexactly", &t);
   checkcount(L, ARG, 0);
   lua_settop(L, ARG);
   return startread(L, r, t, EXACTLY);
@@ -523,7 +523,7 @@ static int reader_readexactly (lua_State *L) {
 
 static int reader_peek (lua_State *L) {
   las_Task *t;
-  las_Reader *r = checkread(L, "peek", &t);
+  las_Reader *r = checkread(L, "StreamReader:peek", &t);
   checkcount(L, ARG, 1);
   lua_settop(L, ARG);
   return startread(L, r, t, PEEK);
@@ -562,7 +562,7 @@ static void checkseparator (lua_State *L) {
 static int reader_readuntil (lua_State *L) {
   static const char *const names[] = {"limit", NULL};
   las_Task *t;
-  las_Reader *r = checkread(L, "readuntil", &t);
+  las_Reader *r = checkread(L, "StreamReader:readuntil", &t);
   checkseparator(L);
   lua_settop(L, OPTIONS);
   if (!lua_isnil(L, OPTIONS)) {
@@ -580,7 +580,7 @@ static int reader_readuntil (lua_State *L) {
 
 static int reader_readline (lua_State *L) {
   las_Task *t;
-  las_Reader *r = checkread(L, "readline", &t);
+  las_Reader *r = checkread(L, "StreamReader:readline", &t);
   linearg(L);
   return startread(L, r, t, KEPTLINE);
 }
@@ -592,7 +592,7 @@ static int nextline (lua_State *L) {
   las_Reader *r;
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(2));
-  r = checkread(L, "lines", &t);
+  r = checkread(L, "StreamReader:lines", &t);
   linearg(L);
   return startread(L, r, t, BARELINE);
 }

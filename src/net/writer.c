@@ -261,6 +261,8 @@ static int closedk (lua_State *L, int status, lua_KContext ctx) {
 
 
 static int waitclosed (lua_State *L, las_Stream *s, las_Task *t, int raise) {
+  if (s->werr != 0)
+    las_closestream(s);  /* it is broken: nothing else will close it */
   if (s->closed || s->loop == NULL)
     return closedk(L, LUA_OK, raise);
   las_checkcancel(L, t);
