@@ -198,6 +198,17 @@ a TaskGroup cancels the rest at the first failure, and raises all there were:
 ]], example.run("gather_errors"))
   end)
 
+  it("crawler fetches every page once, two at a time", function()
+    assert.equal([[
+0 fetched, 1 waiting
+1 fetched, 0 waiting
+3 fetched, 0 waiting
+4 fetched, 0 waiting
+6 fetched, 0 waiting
+fetched: home news shop help archive cart today
+]], example.run("crawler"))
+  end)
+
   it("rate_server answers a thousand clients at once with 1024 descriptors each side", function()
     local printed, code = example.shell(("ulimit -n 1024; exec '%s' examples/rate_server.lua")
       :format(example.interpreter()))
