@@ -39,6 +39,10 @@ hardgc: build/debug/asyncio/core.so  ## runs the specs with a full collection at
 oom: build/oom/driver  ## fails every single allocation of a scenario in turn, under the sanitizers
 	@LUA=$(CURDIR)/build/oom/driver scripts/lua asan $(ARGS)
 
+random: lua_modules/.built  ## runs a random program of a million steps; RANDOM_SEED=n makes the same again
+	@RANDOM_SEED=$${RANDOM_SEED:-$$(date +%s)} RANDOM_STEPS=$${RANDOM_STEPS:-1000000} \
+	  scripts/suite rock spec/sync/random_spec.lua $(ARGS)
+
 bench: lua_modules/.built  ## measures, each figure beside its peers, and prints one table
 	@scripts/lua rock --exec bench/run $(ARGS)
 
@@ -49,7 +53,7 @@ clean:  ## removes all that was built, also by a plain `luarocks make`
 	rm -rf build lua_modules asyncio
 	find src -name '*.o' -exec rm {} +
 
-.PHONY: help run test build lint asan valgrind hardgc oom bench rockspec clean
+.PHONY: help run test build lint asan valgrind hardgc oom random bench rockspec clean
 .PHONY: lint-rockspec lint-lua lint-c FORCE
 
 # Tools. scripts/setup installs what the goals need and is missing, then writes

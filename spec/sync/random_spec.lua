@@ -1,6 +1,6 @@
 --- Random programs: tasks lock, put, get, sleep, wait, cancel, time out, fail and close groups, and
 -- what must always hold is checked at every step. A seed makes the same program again:
---     RANDOM_SEED=42 RANDOM_STEPS=1000000 make test SPEC=spec/sync/random_spec.lua
+--     RANDOM_SEED=42 make random
 
 local asyncio = require "asyncio"
 local testing = require "asyncio.testing"
@@ -330,7 +330,44 @@ local function new_world(seed)
     end
   end
 
+  local function waiting(object, who)
+    return tonumber(tostring(object):match(who .. "=(%d+)"))
+  end
+
+  -- Nobody waits for what is there: between steps this holds, whatever the tasks are about.
+  local function check_lines()
+    for _, l in ipairs(locks) do
+      check(l.lock:locked() or waiting(l.lock, "waiters") == 0, "a lock is free, and yet waited for")
+    end
+    for _, s in ipairs(semaphores) do
+      check(s.semaphore:locked() or waiting(s.semaphore, "waiters") == 0, "a permit is free, and yet waited for")
+    end
+    for _, q in ipairs(queues) do
+      check(q.queue:empty() or waiting(q.queue, "getters") == 0, "an item is there, and yet waited for")
+      check(q.queue:full() or waiting(q.queue, "putters") == 0, "room is there, and yet waited for")
+    end
+  end
+
+  -- Groups cancel their children once; a child that survives it may wait for what its parent holds.
+  local function cancel_any()
+    local all = asyncio.all_tasks()
+    local task = all[random(#all)]
+    if task ~= asyncio.current_task() then
+      task:cancel()
+    end
+  end
+
+  -- The tasks and where they wait, when no cancel helps them on.
+  local function stuck()
+    local lines = { "the tasks are stuck" }
+    for _, task in ipairs(asyncio.all_tasks()) do
+      lines[#lines + 1] = ("%s\n%s"):format(task, task:traceback())
+    end
+    return table.concat(lines, "\n")
+  end
+
   function world.run(target)
+    local steps, still = 0, 0
     asyncio.get_running_loop():set_exception_handler(function(_, context)
       if not is_expected(context.exception) then
         world.broken = world.broken or tostring(context.exception)
@@ -342,6 +379,14 @@ local function new_world(seed)
         spawn()
       end
       sleep(random(3) / 2)
+      check_lines()
+      still = world.steps == steps and still + 1 or 0
+      steps = world.steps
+      if still > 10000 then
+        error(stuck(), 0)
+      elseif still > 10 then
+        cancel_any()
+      end
       for _ = 1, random(3) do
         tasks[random(#tasks)]:cancel()
       end
@@ -371,7 +416,9 @@ local function new_world(seed)
     check(barrier:n_waiting() == 0, "somebody is left at a barrier")
     for _, list in ipairs { queues, old_queues } do
       for _, q in ipairs(list) do
-        check(q.live == q.queue:qsize(), "an item was lost")
+        local size, room = q.queue:qsize(), q.queue:maxsize()
+        check(q.live == size, "an item was lost")
+        check(q.queue:full() == (room > 0 and size >= room), "a place in a queue was lost")
         check(tostring(q.queue):find("getters=0, putters=0, joiners=0", 1, true), "a queue is still waited for")
       end
     end
