@@ -32,7 +32,6 @@ build = {
         "src/core/children.c",
         "src/core/context.c",
         "src/core/coroutine.c",
-        "src/core/deadlock.c",
         "src/core/driver.c",
         "src/core/dump.c",
         "src/core/error.c",
@@ -94,6 +93,7 @@ build = {
     ["asyncio.tasks"] = "lua/asyncio/tasks.lua",
     ["asyncio.testing"] = "lua/asyncio/testing.lua",
     ["asyncio.view"] = "lua/asyncio/view.lua",
+    ["asyncio.waits"] = "lua/asyncio/waits.lua",
   },
   copy_directories = { "docs", "types" },
 }

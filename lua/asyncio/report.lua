@@ -1,6 +1,7 @@
 --- Reports: what an error looks like once nobody else will show it.
 
 local core = require("asyncio.core").api
+local waits = require "asyncio.waits"
 
 local report = {}
 
@@ -77,6 +78,9 @@ function report.describe(context)
     lines[#lines + 1] = report.chain(context.task)
   elseif context.traceback then
     lines[#lines + 1] = report.text(context.traceback)
+  end
+  if core.isfuture(context.task) then
+    waits.add_origin(lines, context.task)
   end
   return table.concat(lines, "\n")
 end

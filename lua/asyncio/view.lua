@@ -1,6 +1,7 @@
 --- The view inside: what every task is doing, and who awaits whom.
 
 local core = require("asyncio.core").api
+local waits = require "asyncio.waits"
 local taskgroup = require "asyncio.taskgroup"
 
 local view = {}
@@ -13,7 +14,7 @@ end
 
 --- What kind of wait a task is in, and the futures it awaits there.
 local function awaited_by(task)
-  local wait, awaited = core.awaited(task)
+  local wait, awaited = core.waiting(task)
   return wait, taskgroup.awaited(task) or awaited
 end
 
@@ -89,20 +90,14 @@ function view.print_call_graph(future, file)
   write_node(file or io.stderr, view.call_graph(future), "")
 end
 
-local function write_task(file, task)
-  local wait, awaited = awaited_by(task)
-  file:write(tostring(task))
-  if wait then
-    local holder = core.holder(task)
-    file:write(" waits for ", wait)
-    for i, future in ipairs(awaited) do
-      file:write(i == 1 and " of " or ", ", tostring(future))
-    end
-    if holder then
-      file:write(" held by ", tostring(holder))
-    end
+local function write_task(file, entry)
+  local lines = { tostring(entry.task) }
+  if entry.kind then
+    lines[1] = ("%s waits for %s"):format(lines[1], waits.text(entry))
   end
-  file:write("\n", task:traceback(), "\n")
+  lines[2] = entry.task:traceback()
+  waits.add_origin(lines, entry.task)
+  file:write(table.concat(lines, "\n"), "\n")
 end
 
 --- Writes what every task of the running loop is doing.
@@ -111,10 +106,10 @@ function view.dump(file)
   check_file("dump", 1, file)
   file = file or io.stderr
   local loop = core.get_running_loop()
-  local tasks = core.all_tasks(loop)
-  file:write(("%d tasks of %s\n"):format(tasks.n, tostring(loop)))
-  for _, task in ipairs(tasks) do
-    write_task(file, task)
+  local entries = waits.of(loop)
+  file:write(("%d tasks of %s\n"):format(#entries, tostring(loop)))
+  for _, entry in ipairs(entries) do
+    write_task(file, entry)
   end
 end
 

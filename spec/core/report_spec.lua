@@ -240,3 +240,104 @@ describe("the default handler", function()
     assert.matches("deep\nstack traceback of inner:.*awaited by middle:.*awaited by outer:", text)
   end))
 end)
+
+describe("a task that is destroyed while it is pending", function()
+  local PENDING = "a task was destroyed while it was pending"
+
+  -- A loop with a task that waits, one that never ran and one that is done.
+  local function abandoned()
+    local lp = testing.new_event_loop { clock = "virtual" }
+    local reports = witness.reports(lp)
+    lp:create_task { name = "waiting", function() asyncio.sleep(10) end }
+    lp:run_until_complete(asyncio.async(asyncio.sleep)(1))
+    lp:create_task { name = "new", print }
+    return lp, reports
+  end
+
+  local function check(reports)
+    assert.same({ 2, PENDING, PENDING }, { #reports, reports[1].message, reports[2].message })
+    local traces = {}
+    for _, context in ipairs(reports) do
+      traces[context.task:get_name()] = context.traceback
+      assert.is_nil(context.exception)
+    end
+    assert.matches("report_spec.lua:%d+", traces.waiting)
+    assert.is_string(traces.new)
+  end
+
+  it("is reported when its loop closes, once", function()
+    local lp, reports = abandoned()
+    lp:close()
+    check(reports)
+    lp:close()
+    assert.equal(2, #reports)
+  end)
+
+  it("is reported when its loop is collected, once", function()
+    local _, reports = abandoned()
+    _ = nil
+    witness.collect()
+    check(reports)
+    reports[1], reports[2] = nil, nil
+    witness.collect()
+    assert.equal(0, #reports)
+  end)
+
+  it("may be cancelled or closed once more by the one who is told", function()
+    local lp, reports = abandoned()
+    lp:set_exception_handler(function(_, context)
+      reports[#reports + 1] = context
+      context.task:cancel()
+      lp:close()
+    end)
+    lp:close()
+    check(reports)
+    assert.is_true(lp:is_closed())
+  end)
+end)
+
+describe("where a task was made", function()
+  local function report_of(make)
+    local lp = testing.new_event_loop { clock = "virtual" }
+    lp:set_debug(true)
+    local reports = witness.reports(lp)
+    lp:run_until_complete(function() make() asyncio.sleep(1) end)
+    lp:close()
+    assert.equal(1, #reports)
+    return reports[1]
+  end
+
+  it("is in the report of its error in debug mode, by each way to make one", function()
+    local line
+    for _, make in ipairs {
+      function() asyncio.create_task(error, "x") line = witness.line() end,
+      function() asyncio.create_task { error, "x", name = "named" } line = witness.line() end,
+      function() loop():create_task(asyncio.async(error)("x")) line = witness.line() end,
+      function() asyncio.ensure_future(asyncio.async(error)("x")) line = witness.line() end,
+      function() asyncio.create_task { error, "x", eager_start = true } line = witness.line() end,
+    } do
+      local context = report_of(make)
+      assert.matches(line, context.source_traceback, 1, true)
+      local text = stderr_of(function() asyncio.new_event_loop():default_exception_handler(context) end)
+      assert.matches("created at:\n", text, 1, true)
+      assert.matches(line, text, 1, true)
+    end
+  end)
+
+  it("is in the report of one that is destroyed", function()
+    local lp = asyncio.new_event_loop()
+    lp:set_debug(true)
+    local reports = witness.reports(lp)
+    lp:create_task(print) local line = witness.line()
+    lp:close()
+    assert.matches(line, reports[1].source_traceback, 1, true)
+  end)
+
+  it("is not kept without debug mode", function()
+    local lp = asyncio.new_event_loop()
+    local reports = witness.reports(lp)
+    lp:create_task(print)
+    lp:close()
+    assert.is_nil(reports[1].source_traceback)
+  end)
+end)

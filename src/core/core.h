@@ -75,7 +75,7 @@ enum las_Type {
   LAS_TGENERATOR, LAS_TCONTEXT, LAS_TCONTEXTVAR, LAS_TTOKEN,
   LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TLOOKUP,
   LAS_TLOCK, LAS_TEVENT, LAS_TCONDITION, LAS_TSEMAPHORE, LAS_TBARRIER,
-  LAS_TQUEUE,
+  LAS_TQUEUE, LAS_TSENTINEL,
   LAS_NTYPES
 };
 
@@ -98,13 +98,17 @@ enum las_Anchored {
   LAS_UCLOSER,		/* closes a generator that was dropped */
   LAS_UCONTEXT,		/* context outside of tasks, or nil */
   LAS_UAWAIT,		/* the function 'await' */
-  LAS_NUSTATE = LAS_UAWAIT
+  LAS_UDEADLOCK,	/* gives the text of a DeadlockError */
+  LAS_USENTINEL,	/* is finalized only when the Lua state ends */
+  LAS_NUSTATE = LAS_USENTINEL
 };
 
 struct las_State {
   las_Loop *loop;	/* the loop that runs in this Lua state, or NULL */
   const void *mt[LAS_NTYPES];	/* identity of each type's metatable */
   uint64_t ntasks;	/* tasks ever made: gives them their numbers */
+  const void *sentinel;	/* the one that is anchored */
+  uint8_t ending;	/* does the Lua state end? */
   char libdir[256];	/* what the source of our own Lua code starts with */
   int contexts;		/* was there ever a context? */
 };
@@ -265,8 +269,8 @@ struct las_Future {
 
 /* what is seldom there: fields of the extra table */
 enum las_Extra {
-  LAS_XNAME = 1, LAS_XCONTEXT, LAS_XTRACEBACK, LAS_XCAUSE, LAS_XREPORTER, LAS_XCALLBACKS,
-  LAS_XMESSAGE, LAS_XPLACE
+  LAS_XNAME = 1, LAS_XCONTEXT, LAS_XCREATED, LAS_XTRACEBACK, LAS_XCAUSE,
+  LAS_XREPORTER, LAS_XCALLBACKS, LAS_XMESSAGE, LAS_XPLACE
 };
 
 /* A way of waiting. Nothing here may raise or call Lua. */
@@ -540,7 +544,8 @@ enum las_LoopAnchored {
   LAS_LFACTORY,		/* task factory, or nil */
   LAS_LDUMP,		/* function that dumps all tasks, or nil */
   LAS_LKEEPER,		/* keeper of the open generators, or nil */
-  LAS_NULOOP = LAS_LKEEPER
+  LAS_LDEADLOCK,	/* error that the main task is to raise, or nil */
+  LAS_NULOOP = LAS_LDEADLOCK
 };
 
 /* stack of the scratch thread 'anchor' */
@@ -579,6 +584,7 @@ struct las_Loop {
   uint32_t busy;	/* look-ups and the like: they keep it waiting */
   uint8_t virtual;	/* is the clock virtual? */
   uint8_t stop;		/* end of the run asked for */
+  uint8_t closing;	/* is 'close' at work? */
   uint8_t closed;
   uint8_t debug;
   uint8_t factory;	/* is a task factory set? */
@@ -652,8 +658,9 @@ LAS_API void las_disown (las_Loop *lp, las_Resource *r);
 
 /* Runs turns until told to stop, one at least. Cannot raise. */
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
-/* Breaks the wait of the main task: nothing can ever wake it. */
-LAS_API void las_deadlock (las_Loop *lp);
+/* Breaks the wait of the main task: nothing can ever wake it. 'tell': with an
+   error that says why. */
+LAS_API void las_deadlock (las_Loop *lp, int tell);
 
 /* Long steps: watchdog.c. */
 LAS_API void las_startwatch (las_Loop *lp);
@@ -744,11 +751,10 @@ LAS_API int las_oserror (lua_State *L, int err, const char *syscall,
 /* Is the value at 'i' an error object of the class? */
 LAS_API int las_iserror (lua_State *L, int i, const char *cls);
 
-/* The task that must act before this one can go on, or NULL. */
-LAS_API las_Task *las_blocker (lua_State *L, las_Task *t);
-
-/* Pushes a DeadlockError that lists every waiting task. [-0, +1, m] */
-LAS_API void las_deadlockerror (lua_State *L, las_Loop *lp);
+/* Has the DeadlockError made that lists every waiting task. Cannot raise. */
+LAS_API void las_makedeadlock (las_Loop *lp);
+/* Raises it, or a plain one. */
+LAS_API int las_raisedeadlock (lua_State *L, las_Loop *lp);
 
 /* Calls the exception handler with the context table on top of L. Cannot
    raise. [-1, +0, -] */

@@ -150,7 +150,12 @@ static las_Future *innerfuture (las_Task *t) {
 }
 
 static const las_Wait awaitwait = {.name = "future", .inner = innerfuture};
-static const las_Wait shieldwait = {.name = "shield"};
+
+static las_Future *shielded (las_Task *t, int i) {
+  return (i == 0) ? (las_Future *)t->what : NULL;
+}
+
+static const las_Wait shieldwait = {.name = "shield", .child = shielded};
 
 
 static int awaitk (lua_State *L, int status, lua_KContext ctx) {

@@ -1,40 +1,12 @@
 /*
 ** graph.c
 ** Who waits for whom: what reports and the call graph are made of.
+** Nothing is read of a task but while it waits: what it waited for may be gone.
 */
 
+#include <string.h>
+
 #include "core/core.h"
-
-
-/* The task with that number, or NULL: the table of anchors is searched, as
-   only reports ask. */
-static las_Task *taskbynumber (lua_State *L, las_Loop *lp, uint64_t id) {
-  las_State *S = lp->S;
-  uint32_t slot;
-  for (slot = 1; slot <= lp->nslots; slot++) {
-    las_Task *t;
-    las_pushanchored(L, lp, slot);
-    t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
-    lua_pop(L, 1);
-    if (t != NULL && t->id == id)
-      return t;
-  }
-  return NULL;
-}
-
-
-las_Task *las_blocker (lua_State *L, las_Task *t) {
-  las_Future *f = NULL;
-  if (t->wait == NULL)
-    return NULL;
-  if (t->wait->holder != NULL)
-    return taskbynumber(L, t->f.loop, t->wait->holder(t));
-  if (t->wait->inner != NULL)
-    f = t->wait->inner(t);
-  else if (t->wait->child != NULL && t->wait->child(t, 1) == NULL)
-    f = t->wait->child(t, 0);  /* one alone, which it does not cancel */
-  return (f != NULL && f->item.type == LAS_TASK) ? (las_Task *)f : NULL;
-}
 
 
 /* Appends a future to the list on top, if it is still pending. */
@@ -46,10 +18,12 @@ static void append (lua_State *L, las_Future *f) {
 }
 
 
-/* awaited(task): what kind of wait it is in, or nil; a list of the futures
-   and tasks it awaits there, if any */
-static int core_awaited (lua_State *L) {
+/* waiting(task): what kind of wait it is in, or nil; a list of the futures
+   and tasks it awaits there; the number of the task that has what it waits
+   for, or nil */
+static int core_waiting (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  uint64_t holder = 0;
   las_Future *f;
   int i;
   if (t->f.item.phase != LAS_PARKED) {
@@ -65,28 +39,84 @@ static int core_awaited (lua_State *L) {
     for (i = 0; (f = t->wait->child(t, i)) != NULL; i++)
       append(L, f);
   }
-  return 2;
+  if (t->wait->holder != NULL)
+    holder = t->wait->holder(t);
+  if (holder == 0)
+    return 2;
+  lua_pushinteger(L, (lua_Integer)holder);
+  return 3;
 }
 
 
-/* holder(task): the task that has what this one waits for, or nil */
-static int core_holder (lua_State *L) {
+/* number(task): as in its default name, and as 'waiting' gives it */
+static int core_number (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  las_Task *other = NULL;
-  if (t->f.item.phase == LAS_PARKED && t->wait->holder != NULL)
-    other = taskbynumber(L, t->f.loop, t->wait->holder(t));
-  if (other != NULL)
-    las_pushanchored(L, other->f.loop, other->f.item.slot);
-  else
+  lua_pushinteger(L, (lua_Integer)t->id);
+  return 1;
+}
+
+
+/* created(future): the stack that made a task in debug mode, else nil */
+static int core_created (lua_State *L) {
+  las_checkfuture(L, 1);
+  if (las_getextra(L, 1, LAS_XCREATED) == LUA_TNIL)
     lua_pushnil(L);
   return 1;
 }
 
 
+/* set_deadlock_text(f): f(loop) gives the text of a DeadlockError */
+static int core_set_deadlock_text (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UDEADLOCK);
+  return 0;
+}
+
+
+static int makedeadlock (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  las_newerror(L, "DeadlockError", NULL);
+  las_getanchored(L, LAS_UDEADLOCK);
+  las_pushloop(L, lp);
+  lua_call(L, 1, 1);
+  lua_setfield(L, -2, "message");
+  las_pushloop(L, lp);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, LAS_LDEADLOCK);
+  return 0;
+}
+
+
+void las_makedeadlock (las_Loop *lp) {
+  las_Job job;
+  memset(&job, 0, sizeof(job));
+  job.item.type = LAS_JOB;
+  job.run = makedeadlock;
+  las_runhandle(lp, &job.item);
+}
+
+
+int las_raisedeadlock (lua_State *L, las_Loop *lp) {
+  lp->deadlocked = 0;
+  luaL_checkstack(L, 4, NULL);
+  las_pushloop(L, lp);
+  if (lua_getiuservalue(L, -1, LAS_LDEADLOCK) == LUA_TNIL) {
+    lua_pop(L, 1);
+    las_newerror(L, "DeadlockError", "nothing can ever wake the main task");
+  }
+  lua_pushnil(L);
+  lua_setiuservalue(L, -3, LAS_LDEADLOCK);
+  return lua_error(L);
+}
+
+
 void las_opengraph (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
-    {"awaited", core_awaited},
-    {"holder", core_holder},
+    {"waiting", core_waiting},
+    {"number", core_number},
+    {"created", core_created},
+    {"set_deadlock_text", core_set_deadlock_text},
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);

@@ -109,6 +109,24 @@ static void closeuv (las_Loop *lp) {
 }
 
 
+/* Whatever is finalized before the sentinel is finalized at the end of the
+   Lua state: finalizers run last made, first called. So each loop makes a new
+   one, right after itself. */
+static void newsentinel (lua_State *L) {
+  las_state(L)->sentinel = lua_newuserdatauv(L, 1, 0);
+  las_settype(L, LAS_TSENTINEL);
+  lua_setiuservalue(L, lua_upvalueindex(1), LAS_USENTINEL);
+}
+
+
+static int sentinel_gc (lua_State *L) {
+  las_State *S = las_state(L);
+  if (lua_touserdata(L, 1) == S->sentinel)
+    S->ending = 1;
+  return 0;
+}
+
+
 /* new_event_loop([clock]): "virtual" for virtual time */
 static int core_new_event_loop (lua_State *L) {
   static const char *const clocks[] = {"real", "virtual", NULL};
@@ -144,7 +162,30 @@ static int core_new_event_loop (lua_State *L) {
   if (err != 0)
     return las_oserror(L, err, "new_event_loop", NULL);
   lp->closed = 0;
+  newsentinel(L);
   return 1;
+}
+
+
+/* Tells the handler of the task on top: it will never end. One who stops the
+   program by force wants no word about each. */
+static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
+  int self = lua_gettop(L);
+  if (lp->interrupted == LAS_STOPPED || lp->S->ending)
+    return;
+  luaL_checkstack(L, 8, NULL);
+  lua_createtable(L, 0, 4);
+  lua_pushliteral(L, "a task was destroyed while it was pending");
+  lua_setfield(L, -2, "message");
+  lua_pushvalue(L, self);
+  lua_setfield(L, -2, "task");
+  if (las_getextra(L, self, LAS_XCREATED) != LUA_TNIL)
+    lua_setfield(L, -2, "source_traceback");
+  else
+    lua_pop(L, 1);
+  las_traceback(L, t->co, 0);
+  lua_setfield(L, -2, "traceback");
+  las_callhandler(L, lp);
 }
 
 
@@ -170,6 +211,7 @@ static void killthread (lua_State *L, las_Loop *lp, lua_State *co) {
 /* Ends the task on top, which nobody will ever step again. */
 static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
   lua_State *co;
+  tellpending(L, lp, t);
   if (t->f.item.phase == LAS_PARKED)
     las_leave(t);
   t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
@@ -205,8 +247,9 @@ static int loop_close (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
   if (lp->L != NULL)
     return luaL_error(L, "cannot close a running loop");
-  if (lp->closed)
+  if (lp->closed || lp->closing)
     return 0;
+  lp->closing = 1;
   lua_settop(L, 1);
   killtasks(L, lp);
   las_reportall(L, lp);
@@ -223,12 +266,30 @@ static int loop_close (lua_State *L) {
 }
 
 
+/* Tells of the tasks that a loop takes along. */
+static void telltasks (lua_State *L, las_Loop *lp) {
+  uint32_t slot;
+  for (slot = 1; slot <= lp->nslots && lp->ntasks > 0; slot++) {
+    las_Task *t;
+    las_pushanchored(L, lp, slot);
+    t = (las_Task *)las_test(L, lp->S, -1, LAS_TTASK);
+    if (t != NULL && t->f.item.phase != LAS_DONE && t->co != NULL)
+      tellpending(L, lp, t);
+    lua_settop(L, 1);
+  }
+}
+
+
+/* An os.exit inside a run takes all along, without a word. */
 static int loop_gc (lua_State *L) {
   las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
+  int told = lp->closed || lp->L != NULL || lp->pid != (int)getpid();
   if (!lp->closed)
     closeuv(lp);
   if (lp->S->loop == lp)
-    lp->S->loop = NULL;  /* os.exit inside a run */
+    lp->S->loop = NULL;
+  if (!told)
+    telltasks(L, lp);
   return 0;
 }
 
@@ -451,6 +512,12 @@ void las_openloop (lua_State *L, int state) {
     {"__tostring", loop_tostring},
     {NULL, NULL}
   };
+  static const luaL_Reg sentinelmeta[] = {
+    {"__gc", sentinel_gc},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TSENTINEL, "asyncio.Sentinel", NULL,
+              sentinelmeta);
   las_newtype(L, state, LAS_TLOOP, "asyncio.Loop", methods, meta);
   las_setfuncs(L, state, funcs);
 }

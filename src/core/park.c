@@ -122,14 +122,6 @@ static int raisecancel (lua_State *L, las_Task *t) {
 }
 
 
-/* Raises what the main task gets when nothing can ever wake it. */
-static int raisedeadlock (lua_State *L, las_Loop *lp) {
-  lp->deadlocked = 0;
-  las_deadlockerror(L, lp);
-  return lua_error(L);
-}
-
-
 int las_raisecancel (lua_State *L) {
   return raisecancel(L, las_state(L)->loop->current);
 }
@@ -164,7 +156,7 @@ static void raiseflags (lua_State *L, las_Task *t) {
     if (t->doom == 0)
       t->f.item.flags &= ~LAS_FMUST;  /* cancelled again before it ran: once */
     if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
-      raisedeadlock(L, t->f.loop);
+      las_raisedeadlock(L, t->f.loop);
     raisecancel(L, t);
   }
   if (flags & LAS_FYIELD)

@@ -124,6 +124,10 @@ static void tell (lua_State *L, Reporter *r, int self) {
   lua_setfield(L, -2, (r->f->item.type == LAS_TASK) ? "task" : "future");
   las_getextra(L, -2, LAS_XTRACEBACK);
   lua_setfield(L, -2, "traceback");
+  if (las_getextra(L, -2, LAS_XCREATED) == LUA_TNIL)
+    lua_pop(L, 1);
+  else
+    lua_setfield(L, -2, "source_traceback");
   las_callhandler(L, r->loop);
   lua_pop(L, 1);
 }

@@ -44,8 +44,10 @@ static int loop_run_forever (lua_State *L) {
 
 /* Nothing can wake the main task any more: it gets an error where it waits.
    What else the run may wait for ends the run; the caller tells. */
-void las_deadlock (las_Loop *lp) {
+void las_deadlock (las_Loop *lp, int tell) {
   las_Task *t = (las_Task *)lp->main;
+  if (tell)
+    las_makedeadlock(lp);
   lp->deadlocked = 1;
   if (lp->main->item.type == LAS_TASK &&
       lp->main->item.phase == LAS_PARKED)
@@ -78,11 +80,8 @@ static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
 static int raisestopped (lua_State *L, las_Loop *lp) {
   if (lp->interrupted == LAS_STOPPED)
     return luaL_error(L, "interrupted!");
-  if (lp->deadlocked) {
-    lp->deadlocked = 0;
-    las_deadlockerror(L, lp);
-    return lua_error(L);
-  }
+  if (lp->deadlocked)
+    return las_raisedeadlock(L, lp);
   return luaL_error(L, "the loop was stopped before the future was done");
 }
 

@@ -333,6 +333,14 @@ void las_stepnow (las_Loop *lp, las_Task *t) {
 ** ===================================================================
 */
 
+/* Keeps the stack that makes the task at 'i'. */
+static void notecreation (lua_State *L, int i) {
+  luaL_checkstack(L, 6, NULL);
+  luaL_traceback(L, L, NULL, 1);
+  las_setextra(L, i, LAS_XCREATED);
+}
+
+
 las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   int base = lua_gettop(L) - n;
   int ready = lua_isthread(L, base);  /* a coroutine object? */
@@ -362,6 +370,8 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   las_getanchored(L, LAS_UTASKMAIN);
   lua_pushvalue(L, -3);
   las_getanchored(L, LAS_UMSGH);
+  if (las_unlikely(lp->debug))
+    notecreation(L, lua_gettop(L) - 4);
   t->f.item.slot = las_anchor(L, lp, -5);  /* last thing that can raise */
   lua_xmove(L, co, 3);
   if (ready) {
@@ -412,7 +422,7 @@ static int newextra (lua_State *L, int i) {
                    las_test(L, las_state(L), -1, LAS_TCONTEXT) != NULL, i,
                 "option 'context' must be a Context");
   if (name != LUA_TNIL || context != LUA_TNIL) {
-    lua_createtable(L, LAS_XCONTEXT, 0);
+    lua_createtable(L, LAS_XCREATED, 0);
     lua_insert(L, -3);
     lua_rawseti(L, -3, LAS_XCONTEXT);
     lua_rawseti(L, -2, LAS_XNAME);
@@ -425,7 +435,7 @@ static int newextra (lua_State *L, int i) {
 
 
 /* Gives the new task on top the extra table at 'extra'. Cannot raise: it has
-   room for the context. */
+   room for the context and for where it was made. */
 static void setextra (lua_State *L, las_Task *t, int extra) {
   if (lua_rawgeti(L, extra, LAS_XCONTEXT) != LUA_TNIL)
     t->hascontext = 1;
@@ -434,6 +444,10 @@ static void setextra (lua_State *L, las_Task *t, int extra) {
     lua_rawseti(L, extra, LAS_XCONTEXT);
   }
   lua_pop(L, 1);
+  if (las_getextra(L, -1, LAS_XCREATED) != LUA_TNIL)
+    lua_rawseti(L, extra, LAS_XCREATED);
+  else
+    lua_pop(L, 1);
   lua_pushvalue(L, extra);
   lua_setiuservalue(L, -2, LAS_UEXTRA);
 }

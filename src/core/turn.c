@@ -177,7 +177,7 @@ static void checklimit (las_Loop *lp) {
     lp->limit = 0;
     lp->overdue = 1;
     if (lp->main->item.phase == LAS_PARKED)
-      las_deadlock(lp);
+      las_deadlock(lp, 1);
     else
       las_cancel(lp->main);
   }
@@ -191,9 +191,10 @@ static void turn (las_Loop *lp) {
     las_takesigint(lp);
   if (lp->nready > 0 && lp->ticks < LAS_POLLEVERY && !lp->stop)
     return;
-  if (ending && lp->main->item.state == LAS_PENDING &&
-      (isdead(lp) || isover(lp)))
-    las_deadlock(lp);
+  if (ending && lp->main->item.state == LAS_PENDING && isdead(lp))
+    las_deadlock(lp, lp->grace == 0);
+  else if (ending && lp->main->item.state == LAS_PENDING && isover(lp))
+    las_deadlock(lp, 0);
   else {
     poll(lp);
     firedue(lp);
