@@ -240,8 +240,8 @@ function Runner:close()
   end
   if core.interrupted(loop) ~= "stopped" then
     local ok, err = pcall(loop.run_until_complete, loop, loop:create_task(
-      end_all, loop, self.options.shutdown_grace or GRACE))
-    if not ok then
+      end_all, loop, self.options.shutdown_grace or GRACE), "ending")
+    if not ok and core.interrupted(loop) ~= "stopped" then
       loop:call_exception_handler { message = "the run could not end", exception = err }
     end
   end

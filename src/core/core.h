@@ -611,6 +611,7 @@ struct las_Loop {
   struct {		/* long steps: written for another thread and signals */
     struct las_Watchdog *dog;	/* the thread, while it is there */
     uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
+    uint64_t own;	/* the limit that the program set, without debug mode */
     uint64_t slice;	/* a longer step is made to yield; 0: none */
     volatile uint64_t since;	/* when the reported step was first seen */
     volatile uint32_t step, seen;	/* number of the step under way, and of
@@ -678,12 +679,24 @@ LAS_API void las_opendump (lua_State *L, int state);
 
 /* What has become of a SIGINT. */
 enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_STOPPED};
-LAS_API void las_catchsigint (las_Loop *lp, int cancel);
-LAS_API void las_leavesigint (las_Loop *lp);
+/* What a SIGINT does in a run: it stops at once, or the first cancels the main
+   task; while a run ends, one that came before counts too. */
+enum las_SigintMode {LAS_SIGSTOP, LAS_SIGCANCEL, LAS_SIGENDING};
+LAS_API void las_catchsigint (las_Loop *lp, enum las_SigintMode mode);
+LAS_API void las_leavesigint (las_Loop *lp, lua_State *L);
 LAS_API void las_takesigint (las_Loop *lp);
 
-/* Keeps the user's hook of a coroutine while one of ours is in its place. */
-LAS_API void las_keephook (las_Loop *lp, lua_State *co);
+/* Puts one of our hooks in the place of the user's, which is kept. Where
+   another of ours is already it goes first, unless 'force'. From signal
+   handlers too. */
+LAS_API int las_armhook (las_Loop *lp, lua_State *co, lua_Hook f, int mask,
+                         int force);
+/* In a hook of ours: puts the user's back. 'lp' may be NULL. */
+LAS_API void las_disarmhook (las_Loop *lp, lua_State *co);
+LAS_API void las_hookyield (lua_State *L, lua_Debug *ar);
+LAS_API void las_hookraise (lua_State *L, lua_Debug *ar);
+LAS_API void las_hookdump (lua_State *L, lua_Debug *ar);
+LAS_API void las_hookwatch (lua_State *L, lua_Debug *ar);
 
 /* The running loop; raises 'no running event loop'. */
 LAS_API las_Loop *las_checkrunning (lua_State *L);

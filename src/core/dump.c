@@ -25,17 +25,13 @@ static int calldump (lua_State *L) {
 }
 
 
-static void onhook (lua_State *L, lua_Debug *ar) {
+void las_hookdump (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
   (void)ar;
-  if (lp == NULL)
-    lua_sethook(L, NULL, 0, 0);
-  else {
-    lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
-    if (lp->dump.asked) {
-      lua_getiuservalue(L, -1, LAS_UDUMP);
-      lua_call(L, 0, 0);
-    }
+  las_disarmhook(lp, L);
+  if (lp != NULL && lp->dump.asked) {
+    lua_getiuservalue(L, -1, LAS_UDUMP);
+    lua_call(L, 0, 0);
   }
   lua_pop(L, 1);
 }
@@ -47,10 +43,8 @@ static void onsignal (int sig) {
   if (lp == NULL || lp->dump.asked)
     return;
   lp->dump.asked = 1;
-  if (lp->driven != NULL) {
-    las_keephook(lp, lp->driven);
-    lua_sethook(lp->driven, onhook, LUA_MASKCOUNT, 1);
-  }
+  if (lp->driven != NULL)
+    las_armhook(lp, lp->driven, las_hookdump, LUA_MASKCOUNT, 0);
   uv_async_send(&lp->async);
 }
 

@@ -87,7 +87,7 @@ static int openuv (las_Loop *lp) {
    inside a run that os.exit will never return to. */
 static void closeuv (las_Loop *lp) {
   lp->closed = 1;
-  las_leavesigint(lp);
+  las_leavesigint(lp, NULL);
   las_leavedump(lp);
   las_stopwatch(lp);
   while (lp->resources != NULL) {

@@ -35,9 +35,9 @@ static int loop_run_forever (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lua_settop(L, 1);
   checkcanrun(L, lp);
-  las_catchsigint(lp, 0);
+  las_catchsigint(lp, LAS_SIGSTOP);
   las_runloop(lp, L);
-  las_leavesigint(lp);
+  las_leavesigint(lp, L);
   return (lp->interrupted == 0) ? 0 : luaL_error(L, "interrupted!");
 }
 
@@ -59,7 +59,7 @@ void las_deadlock (las_Loop *lp, int tell) {
 
 /* Runs until the future is done, or something stops the loop. */
 static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
-                      int sigint) {
+                      enum las_SigintMode mode) {
   Ender e;
   memset(&e, 0, sizeof(e));
   e.watch.item.type = LAS_WATCH;
@@ -67,9 +67,9 @@ static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
   e.loop = lp;
   las_append(&f->waiters, &e.watch.item);
   lp->main = f;
-  las_catchsigint(lp, sigint);
+  las_catchsigint(lp, mode);
   las_runloop(lp, L);
-  las_leavesigint(lp);
+  las_leavesigint(lp, L);
   if (f->item.state == LAS_PENDING)
     las_unlink(&f->waiters, &e.watch.item);
   lp->main = NULL;
@@ -87,11 +87,12 @@ static int raisestopped (lua_State *L, las_Loop *lp) {
 
 
 /* loop:run_until_complete(aw [, sigint]): its results. 'sigint': the first
-   SIGINT cancels it (what 'run' wants). */
+   SIGINT cancels it (what 'run' wants); "ending": and one before counts. */
 static int loop_run_until_complete (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   las_Future *f;
-  int sigint = lua_toboolean(L, 3);
+  enum las_SigintMode mode = !lua_toboolean(L, 3) ? LAS_SIGSTOP
+      : lua_isstring(L, 3) ? LAS_SIGENDING : LAS_SIGCANCEL;
   luaL_checkany(L, 2);
   lua_settop(L, 2);
   checkcanrun(L, lp);
@@ -99,7 +100,7 @@ static int loop_run_until_complete (lua_State *L) {
   if (f->loop != lp)
     return luaL_argerror(L, 2, "future of another loop");
   if (f->item.state == LAS_PENDING) {
-    rununtil(L, lp, f, sigint);
+    rununtil(L, lp, f, mode);
     if (f->item.state == LAS_PENDING)
       return raisestopped(L, lp);
   }

@@ -19,15 +19,19 @@ static struct sigaction former;
 
 
 /* Raises in the running step, which may be deep in a busy loop. */
-static void hookraise (lua_State *L, lua_Debug *ar) {
+void las_hookraise (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
   (void)ar;
   lua_pop(L, 1);
-  if (lp == NULL)
-    lua_sethook(L, NULL, 0, 0);
-  else
-    lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
-  luaL_error(L, "interrupted!");
+  las_disarmhook(lp, L);
+  if (lp != NULL && lp->interrupted == LAS_STOPPED)
+    luaL_error(L, "interrupted!");
+}
+
+
+static void armraise (las_Loop *lp, lua_State *co) {
+  las_armhook(lp, co, las_hookraise,
+              LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
 }
 
 
@@ -42,22 +46,25 @@ static void onsigint (int sig) {
     lp->interrupted = LAS_INTERRUPTED;
   else {
     lp->interrupted = LAS_STOPPED;
-    if (lp->driven != NULL) {
-      las_keephook(lp, lp->driven);
-      lua_sethook(lp->driven, hookraise,
-                  LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
-    }
+    if (lp->driven != NULL)
+      armraise(lp, lp->driven);
+    else if (lp->sigcancel && lp->L != NULL)
+      armraise(lp, lp->L);  /* the second one: a callback may be busy */
   }
   uv_async_send(&lp->async);
 }
 
 
-void las_catchsigint (las_Loop *lp, int cancel) {
+/* Nothing is done where a SIGINT is ignored, as in the background. */
+void las_catchsigint (las_Loop *lp, enum las_SigintMode mode) {
   struct sigaction sa;
-  lp->interrupted = 0;
-  lp->sigcancel = (uint8_t)cancel;
+  if (mode != LAS_SIGENDING)
+    lp->interrupted = 0;
+  lp->sigcancel = (mode != LAS_SIGSTOP);
   if (sigloop != NULL)
     return;  /* a loop of another Lua state has it */
+  if (sigaction(SIGINT, NULL, &former) != 0 || former.sa_handler == SIG_IGN)
+    return;
   memset(&sa, 0, sizeof(sa));
   sa.sa_handler = onsigint;
   sa.sa_flags = SA_RESTART;
@@ -67,10 +74,12 @@ void las_catchsigint (las_Loop *lp, int cancel) {
 }
 
 
-void las_leavesigint (las_Loop *lp) {
+void las_leavesigint (las_Loop *lp, lua_State *L) {
   if (sigloop == lp) {
     sigaction(SIGINT, &former, NULL);
     sigloop = NULL;
+    if (L != NULL && lua_gethook(L) == las_hookraise)
+      las_disarmhook(lp, L);  /* it stopped an idle loop */
   }
 }
 

@@ -5,6 +5,8 @@
 ** another stands in a function of ours that has the other in slot 1.
 */
 
+#include <string.h>
+
 #include "core/core.h"
 
 
@@ -117,18 +119,28 @@ void las_traceback (lua_State *L, lua_State *co, int level) {
 }
 
 
-/* The same without what lies inside. */
+/* The same without what lies inside. The library's own Lua code is no place
+   that tells a user much: it is passed over if there is any other. */
 static int pushline (lua_State *L, lua_State *co) {
-  lua_Debug ar;
+  const char *lib = las_state(L)->libdir;
+  lua_Debug ar, own;
   int level;
+  own.currentline = 0;
   for (level = 0; lua_getstack(co, level, &ar); level++) {
     lua_getinfo(co, "Sl", &ar);
-    if (ar.currentline > 0) {
+    if (ar.currentline <= 0)
+      continue;
+    if (lib[0] == '\0' || strncmp(ar.source, lib, strlen(lib)) != 0) {
       lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
       return 1;
     }
+    if (own.currentline == 0)
+      own = ar;
   }
-  return 0;
+  if (own.currentline == 0)
+    return 0;
+  lua_pushfstring(L, "%s:%d", own.short_src, own.currentline);
+  return 1;
 }
 
 

@@ -82,19 +82,18 @@ static int mayslice (lua_State *L, las_Loop *lp) {
 
 
 /* Puts the user's hook back and does what was asked for. */
-static void onhook (lua_State *L, lua_Debug *ar) {
+void las_hookwatch (lua_State *L, lua_Debug *ar) {
   las_State *S = las_pushstate(L);
   las_Loop *lp = S->loop;
   int asked;
   (void)ar;
+  las_disarmhook(lp, L);
   if (lp == NULL) {
-    lua_sethook(L, NULL, 0, 0);
     lua_pop(L, 1);
     return;
   }
   asked = (lp->watch.step == lp->watch.seen) ? lp->watch.alarm : 0;
   lp->watch.alarm = 0;
-  lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
   if (asked & REPORT) {
     lua_getiuservalue(L, -1, LAS_UWATCH);
     lua_call(L, 0, 0);
@@ -147,10 +146,8 @@ static void onsignal (int sig) {
       return;
     }
   }
-  if (lua_gethook(lp->driven) != onhook)
-    las_keephook(lp, lp->driven);
-  lp->watch.alarm |= lp->watch.asked;
-  lua_sethook(lp->driven, onhook, LUA_MASKCOUNT, 1);
+  if (las_armhook(lp, lp->driven, las_hookwatch, LUA_MASKCOUNT, 0))
+    lp->watch.alarm |= lp->watch.asked;
 }
 
 /* }================================================================== */
@@ -311,27 +308,31 @@ static uint64_t optspan (lua_State *L, int i) {
 }
 
 
+/* The limit is the shorter one of the program's own and of debug mode. */
+void las_debugwatch (las_Loop *lp) {
+  uint64_t slow = lp->debug ? las_moment(lp->slow) : 0;
+  las_stopwatch(lp);
+  if (lp->debug && slow == 0)
+    slow = 1;
+  lp->watch.limit = lp->watch.own;
+  if (slow != 0 && (lp->watch.own == 0 || slow < lp->watch.own))
+    lp->watch.limit = slow;
+  if (lp->L != NULL)
+    las_startwatch(lp);
+}
+
+
 /* watch(loop, report | nil, slice | nil): seconds. Starts at once if the
    loop runs, else with its next run. */
 static int core_watch (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   uint64_t limit = optspan(L, 2), slice = optspan(L, 3);
   las_stopwatch(lp);
-  lp->watch.limit = limit;
+  lp->watch.own = limit;
   lp->watch.slice = slice;
   lp->watch.sliceall = (slice != 0);
-  if (lp->L != NULL)
-    las_startwatch(lp);
+  las_debugwatch(lp);
   return 0;
-}
-
-
-void las_debugwatch (las_Loop *lp) {
-  uint64_t limit = lp->debug ? las_moment(lp->slow) : 0;
-  las_stopwatch(lp);
-  lp->watch.limit = (lp->debug && limit == 0) ? 1 : limit;
-  if (lp->L != NULL)
-    las_startwatch(lp);
 }
 
 

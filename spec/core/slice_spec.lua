@@ -1,0 +1,240 @@
+--- Time slices: a task in a busy loop gives way where Lua lets it.
+
+local asyncio = require "asyncio"
+local witness = require "spec.support.witness"
+
+local SLICE = 0.002
+
+-- Runs `main` with time slices; real time, as only that passes in a loop.
+local function sliced(main, options)
+  options = options or {}
+  options[1], options.time_slice = main, SLICE
+  return asyncio.run(options)
+end
+
+-- Spins until `flag[1]` is set; the other tasks must get their turn for that.
+local function spin(flag)
+  while not flag[1] do end
+end
+
+-- Spins for so many seconds of processor time, in Lua.
+local function burn(seconds)
+  local stop = os.clock() + seconds
+  while os.clock() < stop do
+    for _ = 1, 1000 do end
+  end
+end
+
+-- Starts a task that counts its turns until `flag[1]` is set.
+local function ticker(flag)
+  local ticks = { 0 }
+  asyncio.create_task(function()
+    while not flag[1] do
+      ticks[1] = ticks[1] + 1
+      asyncio.sleep(0)
+    end
+  end)
+  return ticks
+end
+
+describe("a time slice", function()
+  it("lets other tasks, timers and callbacks go on beside a busy loop", function()
+    local log = {}
+    sliced(function()
+      local flag = {}
+      asyncio.create_task(function() asyncio.sleep(0.01) log[#log + 1] = "sleeper" end)
+      asyncio.get_running_loop():call_later(0.03, function() flag[1] = true end)
+      spin(flag)
+      log[#log + 1] = "main"
+    end)
+    assert.same({ "sleeper", "main" }, log)
+  end)
+
+  it("lets two busy loops take turns", function()
+    sliced(function()
+      local a, b = {}, {}
+      local one = asyncio.create_task(function() spin(b) a[1] = true end)
+      local two = asyncio.create_task(function() b[1] = true spin(a) end)
+      asyncio.gather(one, two)
+    end)
+  end)
+
+  it("does not change what a computation gives", function()
+    local function work()
+      local list, seed = {}, 42
+      for i = 1, 3000 do
+        seed = (seed * 1103515245 + 12345) % 2147483648
+        list[i] = { seed, tostring(seed) }
+      end
+      table.sort(list, function(a, b) return a[1] < b[1] end)
+      local sum, text = 0, {}
+      for i, pair in ipairs(list) do
+        sum = (sum * 31 + pair[1] * i) % 1000000007
+        text[i] = pair[2]:gsub("%d", function(d) return (d + 1) % 10 .. "" end)
+      end
+      local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+      local co = coroutine.wrap(function(...) for i = 1, 100 do coroutine.yield(i, ...) end end)
+      local ok, err = pcall(function() fib(15) error({ fib(12) }) end)
+      return sum, table.concat(text):sub(1, 200), fib(18), ok, err[1], co("x"), (select("#", co()))
+    end
+    local plain = table.pack(work())
+    for _ = 1, witness.many(300) // 100 + 1 do
+      local results = sliced(function()
+        local tasks = {}
+        for i = 1, 3 do
+          tasks[i] = asyncio.create_task(work)
+        end
+        for i = 1, 3 do
+          tasks[i] = table.pack(asyncio.await(tasks[i]))
+        end
+        return tasks
+      end)
+      for i = 1, 3 do
+        assert.same(plain, results[i])
+      end
+    end
+  end)
+
+  it("raises a cancel in the loop, through any pcall that asks for it", function()
+    sliced(function()
+      local closed = 0
+      local function close() closed = closed + 1 end
+      local task = asyncio.create_task(function()
+        local _ <close> = setmetatable({}, { __close = close })
+        asyncio.pcall(function()
+          local _ <close> = setmetatable({}, { __close = close })
+          pcall(pcall, function() while true do end end)
+          while true do end
+        end)
+      end)
+      asyncio.sleep(0.01)
+      task:cancel()
+      asyncio.sleep(0.01)
+      task:cancel()
+      witness.raises(asyncio.CancelledError, asyncio.await, task)
+      assert.equal(2, closed)
+    end)
+  end)
+
+  it("makes a time-out work on a busy loop", function()
+    sliced(function()
+      witness.raises(asyncio.TimeoutError, asyncio.wait_for, function() while true do end end, 0.01)
+    end)
+  end)
+
+  it("ends the shutdown of loops that never end, even if they catch all", function()
+    local reports
+    sliced(function()
+      reports = witness.reports()
+      asyncio.create_task(function() while true do end end)
+      asyncio.create_task(function()
+        while true do
+          pcall(function() while true do end end)
+        end
+      end)
+      asyncio.sleep(0)
+    end, { shutdown_grace = 0.02 })
+    assert.equal(1, #reports)
+    assert.matches("closed by force", reports[1].message)
+  end)
+
+  for name, busy in pairs {
+    ["in a comparator of table.sort"] = function()
+      table.sort({ 3, 1, 2, 5, 4 }, function(a, b) burn(0.004) return a < b end)
+    end,
+    ["in a callback of gsub"] = function()
+      local _ = ("abc"):gsub(".", function() burn(0.01) end)
+    end,
+    ["in a closing variable"] = function()
+      local _ <close> = setmetatable({}, { __close = function() burn(0.03) end })
+    end,
+    ["in what a closing variable calls"] = function()
+      local _ <close> = setmetatable({}, { __close = function() pcall(burn, 0.03) end })
+    end,
+    ["in uninterrupted"] = function() asyncio.uninterrupted(burn, 0.03) end,
+    ["in uninterrupted, nested"] = function()
+      asyncio.uninterrupted(function()
+        asyncio.uninterrupted(burn, 0.01)
+        burn(0.02)
+      end)
+    end,
+    ["in a finalizer"] = function()
+      setmetatable({}, { __gc = function() burn(0.03) end })
+      collectgarbage()
+    end,
+  } do
+    it("does not end " .. name, function()
+      sliced(function()
+        local flag = {}
+        local ticks = ticker(flag)
+        asyncio.sleep(0)
+        local before = ticks[1]
+        busy()
+        local after = ticks[1]
+        flag[1] = true
+        -- one slice may end just before the busy part begins, or after it
+        assert.is_true(after - before <= 2, after - before)
+      end)
+    end)
+  end
+
+  it("comes again after uninterrupted, also after an error in it", function()
+    sliced(function()
+      assert.same({ true, 1, nil, 3 }, { pcall(asyncio.uninterrupted, function(...)
+        return ...
+      end, 1, nil, 3) })
+      local err = {}
+      assert.same({ false, err }, { pcall(asyncio.uninterrupted, error, err) })
+      local flag = {}
+      asyncio.get_running_loop():call_later(0.01, function() flag[1] = true end)
+      spin(flag)
+    end)
+  end)
+
+  it("ends in nested calls, pcalls and closed-over loops", function()
+    sliced(function()
+      local flag = {}
+      asyncio.get_running_loop():call_later(0.01, function() flag[1] = true end)
+      local ok, value = pcall(pcall, function()
+        for _ in function() return not flag[1] or nil end do end
+        return "through"
+      end)
+      assert.same({ true, true }, { ok, value })
+    end)
+  end)
+
+  it("waits when the task waits: steps in the middle of I/O are not torn", function()
+    sliced(function()
+      local queue, got = asyncio.Queue(1), {}
+      local consumer = asyncio.create_task(function()
+        for i = 1, 20 do
+          got[i] = queue:get()
+          burn(0.001)
+        end
+      end)
+      for i = 1, 20 do
+        burn(0.001)
+        queue:put(i)
+      end
+      asyncio.await(consumer)
+      for i = 1, 20 do
+        assert.equal(i, got[i])
+      end
+    end)
+  end)
+
+  it("leaves a hook of the program's own in place", function()
+    sliced(function()
+      local calls, flag = 0, {}
+      local function hook() calls = calls + 1 end
+      debug.sethook(hook, "", 1000)
+      asyncio.get_running_loop():call_later(0.02, function() flag[1] = true end)
+      spin(flag)
+      assert.equal(hook, (debug.gethook()))
+      local before = calls
+      for _ = 1, 10000 do end
+      debug.sethook()
+      assert.is_true(before > 0 and calls > before)
+    end)
+  end)
+end)
