@@ -127,15 +127,19 @@ describe("a time slice", function()
     sliced(function()
       reports = witness.reports()
       asyncio.create_task(function() while true do end end)
+      local function forever() while true do end end
       asyncio.create_task(function()
         while true do
-          pcall(function() while true do end end)
+          pcall(forever)
         end
       end)
       asyncio.sleep(0)
     end, { shutdown_grace = 0.02 })
-    assert.equal(1, #reports)
-    assert.matches("closed by force", reports[1].message)
+    -- none, if a cancel came just between two pcalls
+    for _, context in ipairs(reports) do
+      assert.matches("closed by force", context.message)
+    end
+    assert.is_true(#reports <= 1)
   end)
 
   for name, busy in pairs {
