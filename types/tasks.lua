@@ -7,6 +7,7 @@ local asyncio = {}
 ---@class asyncio.TaskOptions
 ---@field name string? shown in reports; without it a number is made up
 ---@field eager_start boolean? runs the task at once until it first waits
+---@field time_slice number? seconds; a longer step of this task is made to yield
 ---@field context asyncio.Context? what it runs in; without it, in a copy of the current one
 
 --- Options of `create_task`, in one table with the function and its arguments.

@@ -283,10 +283,18 @@ end
 
 local function adopt(group, task)
   local number = group._last + 1
+  -- What may fail comes first: a child that is counted must be told of.
+  local ok, err = pcall(function()
+    group._children[number], group._number[task] = task, number
+    task:add_done_callback(group._on_done)
+  end)
+  if not ok then
+    group._children[number], group._number[task] = nil, nil
+    task:cancel()
+    error(err, 0)
+  end
   group._last = number
-  group._children[number], group._number[task] = task, number
   group._count = group._count + 1
-  task:add_done_callback(group._on_done)
   if group._aborting then  -- it began eagerly, and ended the group
     task:cancel()
   end

@@ -37,6 +37,27 @@ local function ticker(flag)
   return ticks
 end
 
+describe("the time slice of one task", function()
+  it("makes that one give way", function()
+    asyncio.run(function()
+      local flag = {}
+      local task = asyncio.create_task { spin, flag, time_slice = SLICE }
+      asyncio.sleep(0)
+      flag[1] = true
+      asyncio.await(task)
+    end)
+  end)
+
+  it("is a positive time", function()
+    asyncio.run(function()
+      for _, slice in ipairs { 0, -1, "x" } do
+        local ok, err = pcall(asyncio.create_task, { spin, time_slice = slice })
+        assert.same({ false, true }, { ok, err:find("option 'time_slice' must be") ~= nil })
+      end
+    end)
+  end)
+end)
+
 describe("a time slice", function()
   it("lets other tasks, timers and callbacks go on beside a busy loop", function()
     local log = {}

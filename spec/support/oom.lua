@@ -179,6 +179,33 @@ scenario("cancel", function()
   end)
 end)
 
+scenario("sync", function()
+  play(function()
+    local lock, queue, log = asyncio.Lock(), asyncio.Queue(1), {}
+    local function locked()
+      local _ <close> = lock:acquire()
+      asyncio.sleep(1)
+      log[#log + 1] = true
+    end
+    asyncio.gather(locked, locked, locked)
+    equal(#log, 3)
+    equal(lock:locked(), false)
+    local sum = 0
+    asyncio.gather(function()
+      for item in queue:items() do
+        sum = sum + item
+        queue:task_done()
+      end
+    end, function()
+      for i = 1, 3 do
+        queue:put(i)
+      end
+      queue:shutdown()
+    end)
+    equal(sum, 6)
+  end)
+end)
+
 scenario("coroutines", function()
   play(function()
     local closed = 0

@@ -666,6 +666,10 @@ LAS_API void las_deadlock (las_Loop *lp, int tell);
 /* Long steps: watchdog.c. */
 LAS_API void las_startwatch (las_Loop *lp);
 LAS_API void las_stopwatch (las_Loop *lp);
+/* Option 'time_slice' of the table at 'i', nanoseconds; 0: none. */
+LAS_API uint64_t las_optslice (lua_State *L, int i);
+/* This task is made to yield by steps longer than that. */
+LAS_API void las_slicetask (las_Task *t, uint64_t slice);
 /* Debug mode is on or off: slow steps are reported or not. */
 LAS_API void las_debugwatch (las_Loop *lp);
 LAS_API void las_notestep (las_Loop *lp, las_Task *t);

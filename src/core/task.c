@@ -433,7 +433,7 @@ void las_start (las_Task *t, int eager) {
    of the task starts as, nil for none. Returns 'eager_start'. */
 static int newextra (lua_State *L, int i) {
   static const char *const names[] = {
-    "name", "eager_start", "context", "n", NULL
+    "name", "eager_start", "context", "time_slice", "n", NULL
   };
   int eager, name, context;
   las_checkoptions(L, i, names);
@@ -527,11 +527,13 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
    or one table of them with options. */
 static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
   int options = 0, extra = 0, eager = 0, body = first, n;
+  uint64_t slice = 0;
   las_Task *t;
   if (las_unlikely(lua_type(L, first) == LUA_TTABLE &&
                    !las_isthing(L, first))) {
     options = first;
     extra = lua_gettop(L) + 1;
+    slice = las_optslice(L, options);
     eager = newextra(L, options);
     n = unpackoptions(L, options);
     body = lua_gettop(L) - n;
@@ -555,6 +557,8 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
   t = las_newtask(L, lp, n);
   if (extra != 0 && !lua_isnil(L, extra))
     setextra(L, t, extra);
+  if (slice != 0)
+    las_slicetask(t, slice);
   las_start(t, eager);
   return 1;
 }

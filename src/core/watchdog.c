@@ -336,17 +336,25 @@ static int core_watch (lua_State *L) {
 }
 
 
-/* slice_task(task, seconds): this one only, or with all */
-static int core_slice_task (lua_State *L) {
-  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+uint64_t las_optslice (lua_State *L, int i) {
+  lua_Number slice = 0;
+  if (lua_getfield(L, i, "time_slice") != LUA_TNIL) {
+    slice = lua_tonumber(L, -1);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER && slice > 0, i,
+                  "option 'time_slice' must be a positive time in seconds");
+  }
+  lua_pop(L, 1);
+  return las_moment(slice);
+}
+
+
+void las_slicetask (las_Task *t, uint64_t slice) {
   las_Loop *lp = t->f.loop;
-  uint64_t slice = optspan(L, 2);
-  t->sliced = (slice != 0);
-  if (slice != 0 && (lp->watch.slice == 0 || slice < lp->watch.slice))
+  t->sliced = 1;
+  if (lp->watch.slice == 0 || slice < lp->watch.slice)
     lp->watch.slice = slice;
-  if (lp->L != NULL && !lp->closed)
+  if (lp->L != NULL)
     las_startwatch(lp);
-  return 0;
 }
 
 
@@ -370,7 +378,6 @@ static int core_set_libdir (lua_State *L) {
 void las_openwatchdog (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"watch", core_watch},
-    {"slice_task", core_slice_task},
     {"hold_off", core_hold_off},
     {"set_libdir", core_set_libdir},
     {NULL, NULL}
