@@ -928,3 +928,101 @@ describe("nonsense given to create_task", function()
     assert.is_nil(asyncio.current_task())
   end)
 end)
+
+--- A task that nothing else is ready beside may run inside the await of it:
+-- nobody can tell by anything but its speed.
+describe("the await of a new task", function()
+  it("lets what was ready before it run first", testing.virtual(function()
+    local log = {}
+    local function note(word)
+      return function() log[#log + 1] = word end
+    end
+    asyncio.create_task(note "a")
+    asyncio.get_running_loop():call_soon(note "b")
+    local task = asyncio.create_task(note "c")
+    asyncio.create_task(note "d")
+    asyncio.await(task)
+    assert.same({ "a", "b", "c", "d" }, log)
+  end))
+
+  it("lets what the task made ready run before the awaiter", testing.virtual(function()
+    local log = {}
+    asyncio.await(asyncio.create_task(function()
+      asyncio.create_task(function() log[#log + 1] = "made in it" end)
+      asyncio.get_running_loop():call_soon(function() log[#log + 1] = "callback" end)
+    end))
+    log[#log + 1] = "awaiter"
+    assert.same({ "made in it", "callback", "awaiter" }, log)
+  end))
+
+  it("is seen by the task as a wait", testing.virtual(function()
+    local parent = asyncio.current_task()
+    local seen
+    asyncio.await(asyncio.create_task(function()
+      assert.not_equal(parent, asyncio.current_task())
+      seen = asyncio.call_graph(parent)
+    end))
+    assert.equal(parent, asyncio.current_task())
+    assert.is_table(seen)
+  end))
+
+  it("passes on a cancel that comes from inside the task", testing.virtual(function()
+    local parent = asyncio.current_task()
+    local log = {}
+    local ok, err = pcall(asyncio.await, asyncio.create_task(function()
+      assert.is_true(parent:cancel())
+      log[1] = "runs on"
+      local _, cancel = pcall(asyncio.sleep, 1)
+      log[2] = asyncio.isinstance(cancel, asyncio.CancelledError)
+      error(cancel, 0)
+    end))
+    assert.is_false(ok)
+    assert.is_true(asyncio.isinstance(err, asyncio.CancelledError))
+    assert.same({ "runs on", true }, log)
+    assert.equal(1, parent:cancelling())
+    parent:uncancel()
+  end))
+
+  it("does not keep deadlines and other tasks from their turn", testing.async(function()
+    local loop = asyncio.get_running_loop()
+    local rung = false
+    loop:call_later(0.01, function() rung = true end)
+    local start = loop:time()
+    while not rung do
+      asyncio.await(asyncio.create_task(function() end))
+      assert.is_true(loop:time() - start < 5)
+    end
+  end))
+
+  it("ends with the loop that the task stops", function()
+    local loop <close> = asyncio.new_event_loop()
+    local log = {}
+    local parent = loop:create_task(function()
+      asyncio.await(asyncio.create_task(function() loop:stop() end))
+      log[#log + 1] = "on"
+    end)
+    loop:run_forever()
+    assert.same({}, log)
+    loop:run_until_complete(parent)
+    assert.same({ "on" }, log)
+  end)
+
+  it("leaves the task its depth of calls", testing.virtual(function()
+    local function deep(n, last)
+      if n == 0 then
+        return last()
+      end
+      return select(2, assert(pcall(deep, n - 1, last)))
+    end
+    assert.equal("bottom", deep(120, function()
+      return asyncio.await(asyncio.create_task(deep, 120, function() return "bottom" end))
+    end))
+  end))
+
+  it("can be nested without end", testing.virtual(function()
+    local function chain(n)
+      return n == 0 and "end" or asyncio.await(asyncio.create_task(chain, n - 1))
+    end
+    assert.equal("end", chain(1000))
+  end))
+end)

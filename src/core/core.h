@@ -320,9 +320,9 @@ LAS_API las_Future *las_checkfuture (lua_State *L, int i);
    Cannot raise. */
 LAS_API void las_settle (las_Future *f, enum las_Outcome how);
 
-/* Links the task as a waiter of the future at 'i', which the loop then holds;
-   park it next. [-0, +0, m] */
-LAS_API void las_await (lua_State *L, int i, las_Task *t);
+/* Links the task as a waiter of the future 'f' at 'i', which the loop then
+   holds; park it next. [-0, +0, m] */
+LAS_API void las_await (lua_State *L, int i, las_Future *f, las_Task *t);
 /* Takes it out again. Cannot raise. */
 LAS_API void las_unawait (las_Future *f, las_Task *t);
 /* Does any task wait for it? */
@@ -347,9 +347,9 @@ LAS_API int las_outcome (lua_State *L, int i);
 /* Pushes the error of a failed or cancelled future at 'i'. [-0, +1, m] */
 LAS_API void las_pusherror (lua_State *L, int i);
 
-/* Stores the 'n' values on top as the results of the future at 'i'.
+/* Stores the 'n' values on top as the results of the future 'f' at 'i'.
    [-n, +0, m] */
-LAS_API void las_setvalues (lua_State *L, int i, int n);
+LAS_API void las_setvalues (lua_State *L, int i, las_Future *f, int n);
 
 /* Pushes field 'x' of the extra table of the future at 'i'. [-0, +1, -] */
 LAS_API int las_getextra (lua_State *L, int i, enum las_Extra x);
@@ -388,6 +388,10 @@ LAS_API las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i,
 LAS_API void las_step (las_Loop *lp, las_Task *t);
 /* The same for a parked task that is unlinked but stands in no queue. */
 LAS_API void las_stepnow (las_Loop *lp, las_Task *t);
+/* Steps 'child' at once if it is new and alone in the ready queue. The parked
+   task 't' waits for it and is still inside its own step, in L. Returns
+   whether it is the next to run: then it must go on without a yield. */
+LAS_API int las_stepawaited (lua_State *L, las_Task *t, las_Task *child);
 /* The body of a task was ended by another resume than the loop's. */
 LAS_API void las_endstray (las_Task *t);
 
@@ -554,6 +558,8 @@ enum las_AnchorStack {
   LAS_ALOOP,		/* the loop itself */
   LAS_AWEAK,		/* weak table: slot -> callback or reporter to come */
   LAS_ADOOR,		/* LAS_UDOOR of the state */
+  LAS_ATASKMAIN,	/* LAS_UTASKMAIN */
+  LAS_AMSGH,		/* LAS_UMSGH */
   LAS_ACAUSE,		/* future whose error was raised last */
   LAS_ARAISE,		/* what a hook is about to raise */
   LAS_ATRACED,		/* error that last left a driven coroutine, */

@@ -175,8 +175,10 @@ static int awaitfuture (lua_State *L, las_Task *t, las_Future *f,
     if (f == &t->f)
       return luaL_error(L, "a task cannot await itself");
     las_checkcancel(L, t);
-    las_await(L, 1, t);
+    las_await(L, 1, f, t);
     las_park(t, how, f);
+    if (f->item.type == LAS_TASK && las_stepawaited(L, t, (las_Task *)f))
+      return awaitk(L, LUA_OK, 0);
     return lua_yieldk(L, 0, 0, awaitk);
   }
   if (las_spent(t->f.loop)) {
@@ -197,7 +199,7 @@ static int callk (lua_State *L, int status, lua_KContext ctx) {
 
 static int asyncio_await (lua_State *L) {
   las_Task *t = las_checktask(L, "await");
-  las_Future *f = las_tofuture(L, las_state(L), 1);
+  las_Future *f = las_tofuture(L, t->f.loop->S, 1);
   if (las_likely(f != NULL))
     return awaitfuture(L, t, f, &awaitwait);
   luaL_checkany(L, 1);
@@ -256,7 +258,7 @@ static int core_await_end (lua_State *L) {
     las_giveway(L, t);
   else {
     las_checkcancel(L, t);
-    las_await(L, 1, t);
+    las_await(L, 1, f, t);
     las_park(t, &endwait, f);
   }
   return lua_yieldk(L, 0, 0, endk);

@@ -47,8 +47,7 @@ las_Future *las_newfuture (lua_State *L, las_Loop *lp) {
 ** it too, but a stranger can close a coroutine, and the task stays linked.
 */
 
-void las_await (lua_State *L, int i, las_Task *t) {
-  las_Future *f = (las_Future *)lua_touserdata(L, i);
+void las_await (lua_State *L, int i, las_Future *f, las_Task *t) {
   if (f->item.type == LAS_FUTURE && f->item.slot == 0)
     f->item.slot = las_anchor(L, f->loop, i);  /* may raise */
   las_append(&f->waiters, &t->f.item);
@@ -127,8 +126,7 @@ void las_setextra (lua_State *L, int i, enum las_Extra x) {
 ** ===================================================================
 */
 
-void las_setvalues (lua_State *L, int i, int n) {
-  las_Future *f = (las_Future *)lua_touserdata(L, i);
+void las_setvalues (lua_State *L, int i, las_Future *f, int n) {
   i = lua_absindex(L, i);
   if (n == 0) {
     f->item.flags |= LAS_FVOID;
@@ -221,7 +219,7 @@ static las_Future *checkpending (lua_State *L) {
 
 static int future_set_result (lua_State *L) {
   las_Future *f = checkpending(L);
-  las_setvalues(L, 1, lua_gettop(L) - 1);
+  las_setvalues(L, 1, f, lua_gettop(L) - 1);
   las_settle(f, LAS_FINISHED);
   return 0;
 }

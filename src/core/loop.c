@@ -154,7 +154,9 @@ static int core_new_event_loop (lua_State *L) {
   lua_setfield(lp->anchor, -2, "__mode");
   lua_setmetatable(lp->anchor, -2);
   las_getanchored(L, LAS_UDOOR);
-  lua_xmove(L, lp->anchor, 1);
+  las_getanchored(L, LAS_UTASKMAIN);
+  las_getanchored(L, LAS_UMSGH);
+  lua_xmove(L, lp->anchor, 3);
   lua_settop(lp->anchor, LAS_APLACE);  /* nil from LAS_ACAUSE on */
   lua_setiuservalue(L, 1, LAS_LANCHOR);
   las_settype(L, LAS_TLOOP);
@@ -259,7 +261,7 @@ static int loop_close (lua_State *L) {
   lua_newtable(L);
   lua_xmove(L, lp->anchor, 1);
   lua_replace(lp->anchor, LAS_ATABLE);
-  lua_settop(lp->anchor, LAS_ADOOR);
+  lua_settop(lp->anchor, LAS_AMSGH);
   lua_settop(lp->anchor, LAS_APLACE);
   lp->nfree = lp->nslots = 0;
   return 0;

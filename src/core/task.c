@@ -10,6 +10,7 @@
 
 
 #define MAXEAGER	30	/* eager starts inside one another */
+#define MAXSTACKNOW	10	/* calls below an await that steps its task */
 
 
 /*
@@ -19,7 +20,7 @@
 */
 
 /* stack of a task's coroutine, from its base */
-enum {SELF = 1, MSGH, BODY};
+enum {MSGH = 1, SELF, BODY};
 
 
 /* Is the body run by the loop's own step? */
@@ -35,7 +36,7 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
   las_Task *t = (las_Task *)lua_touserdata(L, SELF);
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) {
-    las_setvalues(L, SELF, lua_gettop(L) - MSGH);  /* may raise */
+    las_setvalues(L, SELF, &t->f, lua_gettop(L) - SELF);  /* may raise */
     t->outcome = LAS_FINISHED;
   }
   else {
@@ -349,6 +350,42 @@ void las_stepnow (las_Loop *lp, las_Task *t) {
   las_step(lp, t);
 }
 
+/* May the awaited child run inside the step of 't'? Nothing else may be ready,
+   and all that is bounded or watched step by step must stay so: polls, the
+   budget, the watchdog, the depth of the C stack. */
+static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
+  lua_Debug ar;
+  return lp->ready == &child->f.item && lp->nready == 1 &&
+         child->f.item.phase == LAS_NEW && lp->ticks < LAS_POLLEVERY &&
+         lp->watch.dog == NULL && lp->depth == 0 && lp->level == 0 &&
+         !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);
+}
+
+
+/* The next item of the queue, which has no other, is taken out. */
+static void takeready (las_Loop *lp) {
+  lp->ready = NULL;
+  lp->nready = 0;
+}
+
+
+int las_stepawaited (lua_State *L, las_Task *t, las_Task *child) {
+  las_Loop *lp = t->f.loop;
+  las_assert(t->f.item.phase == LAS_PARKED);
+  if (!canstepnow(lp, child, L))
+    return 0;
+  takeready(lp);
+  lp->ticks++;
+  lp->depth++;
+  las_step(lp, child);
+  lp->depth--;
+  if (lp->ready != &t->f.item || lp->nready != 1 || lp->stop)
+    return 0;
+  takeready(lp);
+  t->f.item.phase = LAS_RUNNING;
+  return 1;
+}
+
 /* }================================================================== */
 
 
@@ -392,13 +429,14 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   /* stack: body, arguments, task, thread */
   las_pushloop(L, lp);
   lua_setiuservalue(L, -3, LAS_ULOOP);
-  las_getanchored(L, LAS_UTASKMAIN);
-  lua_pushvalue(L, -3);
-  las_getanchored(L, LAS_UMSGH);
   if (las_unlikely(lp->debug))
-    notecreation(L, lua_gettop(L) - 4);
-  t->f.item.slot = las_anchor(L, lp, -5);  /* last thing that can raise */
-  lua_xmove(L, co, 3);
+    notecreation(L, lua_gettop(L) - 1);
+  t->f.item.slot = las_anchor(L, lp, -2);  /* last thing that can raise */
+  lua_pushvalue(lp->anchor, LAS_ATASKMAIN);
+  lua_pushvalue(lp->anchor, LAS_AMSGH);
+  lua_xmove(lp->anchor, co, 2);
+  lua_pushvalue(L, -2);
+  lua_xmove(L, co, 1);
   if (ready) {
     lua_rotate(co, 1, 3);
     lua_remove(L, base);
