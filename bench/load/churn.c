@@ -62,7 +62,7 @@ void run_churn (const Target *t, const Plan *p) {
   if (fds == NULL)
     die("calloc");
   churn(t, fds, p->conns, p->total / WARMUP);
-  leftfds(t, nfds);
+  nfds += leftfds(t, nfds);  /* libuv keeps one from its first stream on */
   rss = target_rss(t);
   start = now();
   churn(t, fds, p->conns, p->total);
