@@ -48,6 +48,17 @@ describe("the time slice of one task", function()
     end)
   end)
 
+  it("goes through a task factory", function()
+    asyncio.run(function()
+      asyncio.get_running_loop():set_task_factory(asyncio.Task)
+      local flag = {}
+      local task = asyncio.create_task { spin, flag, time_slice = SLICE }
+      asyncio.sleep(0)
+      flag[1] = true
+      asyncio.await(task)
+    end)
+  end)
+
   it("is a positive time", function()
     asyncio.run(function()
       for _, slice in ipairs { 0, -1, "x" } do

@@ -67,6 +67,26 @@ describe("the watchdog", function()
     end)
   end)
 
+  it("reports a long callback, by its place", function()
+    watched(function(reports)
+      local here
+      asyncio.get_running_loop():call_soon(function()
+        here = witness.line(1)
+        while #reports == 0 do end
+      end)
+      asyncio.sleep(0)
+      assert.equal(1, #reports)
+      assert.matches("^a callback has been running for %d+%.%d+ s$", reports[1].message)
+      assert.matches(here, reports[1].traceback, 1, true)
+      assert.is_nil(reports[1].task)
+      asyncio.create_task(function()
+        while #reports == 1 do end
+      end)
+      asyncio.sleep(0)
+      assert.matches("^a step has been", reports[2].message)
+    end)
+  end)
+
   it("tells the time of the longest step to the stats", function()
     watched(function(reports)
       while #reports == 0 do end

@@ -307,6 +307,36 @@ describe("a callback", function()
     assert.equal(1, #reports)
   end))
 
+  it("has its context in the exception handler too, as a failed task has", testing.virtual(function()
+    local seen = {}
+    loop():set_exception_handler(function(_, report)
+      seen[#seen + 1] = var:get()
+      var:set("the handler's")
+      if report.task then
+        error("the handler's own")
+      end
+    end)
+    loop():set_debug(false)
+    loop():call_soon(function()
+      var:set("the callback's")
+      error("boom")
+    end)
+    turns(2)
+    do
+      asyncio.create_task(function()
+        var:set("the task's")
+        error("boom")
+      end)
+    end
+    turns(2)
+    collectgarbage()
+    collectgarbage()
+    turns(2)
+    assert.same({ "the callback's", "the task's" }, seen)
+    assert.equal("default", var:get())
+    loop():set_exception_handler(nil)
+  end))
+
   it("made outside of tasks has the main program's values", function()
     local l = testing.new_event_loop { clock = "virtual" }
     local seen = {}
@@ -320,6 +350,29 @@ describe("a callback", function()
     assert.same({ "default", "outside" }, seen)
     assert.equal("default", var:get())
   end)
+end)
+
+describe("the handler of a connection", function()
+  it("gets a copy of the context that its server was made in", testing.async(function()
+    local seen = {}
+    local function handler(_, writer)
+      seen[#seen + 1] = var:get()
+      var:set("the handler's")
+      writer:close()
+    end
+    local function ask(server)
+      local reader, writer = asyncio.open_connection("127.0.0.1", server:sockets()[1].port)
+      assert.is_nil(reader:read(1))
+      writer:close()
+    end
+    var:set("the server's")
+    local server <close> = asyncio.start_server(handler, "127.0.0.1", 0)
+    var:set("changed")
+    ask(server)
+    asyncio.await(asyncio.create_task { ask, server, context = asyncio.Context() })
+    assert.same({ "the server's", "the server's" }, seen)
+    assert.equal("changed", var:get())
+  end))
 end)
 
 describe("a context", function()

@@ -242,6 +242,20 @@ void las_swapcontext (lua_State *L) {
   lua_setiuservalue(L, lua_upvalueindex(1), LAS_UCONTEXT);
 }
 
+void las_entercontext (lua_State *L) {
+  pushcurrent(L);
+  lua_insert(L, -2);
+  setcurrent(L);
+}
+
+
+void las_pushcontextof (lua_State *L, int i) {
+  if (las_test(L, las_state(L), i, LAS_TTASK) != NULL)
+    pushtaskcontext(L, i);
+  else
+    las_pushhandlecontext(L, i);
+}
+
 /* }================================================================== */
 
 

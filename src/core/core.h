@@ -98,6 +98,7 @@ enum las_Anchored {
   LAS_UCLOSER,		/* closes a generator that was dropped */
   LAS_UCONTEXT,		/* context outside of tasks, or nil */
   LAS_UAWAIT,		/* the function 'await' */
+  LAS_UCALL,		/* calls an exception handler */
   LAS_UDEADLOCK,	/* gives the text of a DeadlockError */
   LAS_USENTINEL,	/* is finalized only when the Lua state ends */
   LAS_NUSTATE = LAS_USENTINEL
@@ -527,6 +528,13 @@ LAS_API int las_copycontext (lua_State *L);
 /* Replaces the context (or nil) on top by that outside of tasks, whose place
    it takes. [-1, +1, -] */
 LAS_API void las_swapcontext (lua_State *L);
+/* The same for the current one, of the task that runs if one does.
+   [-1, +1, m] */
+LAS_API void las_entercontext (lua_State *L);
+/* Pushes the context of the task or the handle at 'i'; nil if it has none or
+   is no such thing. [-0, +1, -] */
+LAS_API void las_pushcontextof (lua_State *L, int i);
+LAS_API void las_pushhandlecontext (lua_State *L, int i);
 
 /* }================================================================== */
 
@@ -625,6 +633,7 @@ struct las_Loop {
     uint64_t began;	/* when the last step began */
     volatile int asked, alarm;	/* of the signal handler, of the hook */
     uint8_t sliceall;	/* are all tasks sliced? */
+    volatile uint8_t calling;	/* is it a callback that runs? */
     char name[64];	/* of the task that is stepped */
   } watch;
   uv_loop_t uv;
@@ -679,6 +688,8 @@ LAS_API void las_slicetask (las_Task *t, uint64_t slice);
 /* Debug mode is on or off: slow steps are reported or not. */
 LAS_API void las_debugwatch (las_Loop *lp);
 LAS_API void las_notestep (las_Loop *lp, las_Task *t);
+/* A callback begins, or what else is called that is no task. */
+LAS_API void las_notecall (las_Loop *lp);
 LAS_API void las_noteend (las_Loop *lp);
 LAS_API int las_watchreport (lua_State *L);
 

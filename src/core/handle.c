@@ -79,6 +79,22 @@ static void pushcontext (lua_State *L, int i, const Handle *h) {
 }
 
 
+void las_pushhandlecontext (lua_State *L, int i) {
+  static const enum las_Type types[] = {
+    LAS_THANDLE, LAS_TTIMERHANDLE, LAS_TCALLBACK
+  };
+  size_t k;
+  for (k = 0; k < sizeof(types) / sizeof(types[0]); k++) {
+    const Handle *h = (Handle *)las_test(L, las_state(L), i, types[k]);
+    if (h != NULL) {
+      pushcontext(L, i, h);
+      return;
+    }
+  }
+  lua_pushnil(L);
+}
+
+
 static void callhandle (lua_State *L, Handle *h) {
   las_Loop *lp = h->loop;
   int i, handle, status, contexts = lp->S->contexts;
@@ -132,11 +148,16 @@ void las_runhandle (las_Loop *lp, las_Item *it) {
   lua_pushvalue(lp->anchor, LAS_ADOOR);
   lua_xmove(lp->anchor, L, 1);
   lua_pushlightuserdata(L, it);
+  if (las_unlikely(lp->watch.dog != NULL))
+    las_notecall(lp);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {  /* no memory even to report? */
     const char *msg = lua_tostring(L, -1);
     lua_writestringerror("asyncio: %s\n", msg ? msg : "error in a callback");
     lua_pop(L, 1);
   }
+  if (las_unlikely(lp->watch.dog != NULL))
+    las_noteend(lp);
+  lp->watch.calling = 0;
 }
 
 /* }================================================================== */

@@ -29,10 +29,46 @@ enum {LISTED, QUEUED, REPORTED};
 ** ===================================================================
 */
 
-/* call(handler, loop, context), protected; errors become the result */
+/* Pushes the context of the task or handle that the report at 'i' tells of,
+   or nil. [-0, +1, -] */
+static void pushcontext (lua_State *L, int i) {
+  static const char *const about[] = {"task", "handle"};
+  int k;
+  for (k = 0; k < 2; k++) {
+    lua_pushstring(L, about[k]);
+    lua_rawget(L, i);
+    las_pushcontextof(L, lua_gettop(L));
+    lua_remove(L, -2);
+    if (!lua_isnil(L, -1))
+      return;
+    lua_pop(L, 1);
+  }
+  lua_pushnil(L);
+}
+
+
+/* call(handler, loop, report): calls it where the report comes from, as to
+   its context */
 static int call (lua_State *L) {
-  lua_call(L, 2, 0);
-  return 0;
+  enum {REPORT = 3};
+  int status;
+  if (las_likely(!las_state(L)->contexts)) {
+    lua_call(L, 2, 0);
+    return 0;
+  }
+  pushcontext(L, REPORT);
+  if (lua_isnil(L, -1)) {
+    lua_settop(L, REPORT);
+    lua_call(L, 2, 0);
+    return 0;
+  }
+  las_entercontext(L);
+  lua_insert(L, 1);  /* the former one */
+  status = lua_pcall(L, 2, 0, 0);
+  lua_pushvalue(L, 1);
+  las_entercontext(L);
+  lua_settop(L, (status == LUA_OK) ? 1 : 2);
+  return (status == LUA_OK) ? 0 : lua_error(L);
 }
 
 
@@ -81,7 +117,7 @@ void las_callhandler (lua_State *L, las_Loop *lp) {
     calldefault(L, lp);
     return;
   }
-  lua_pushcfunction(L, call);
+  las_getanchored(L, LAS_UCALL);
   lua_insert(L, -2);
   las_pushloop(L, lp);
   lua_pushvalue(L, ctx);
@@ -311,6 +347,9 @@ void las_openreport (lua_State *L, int state) {
     {"__gc", reporter_gc},
     {NULL, NULL}
   };
+  lua_pushvalue(L, state);
+  lua_pushcclosure(L, call, 1);
+  lua_setiuservalue(L, state, LAS_UCALL);
   las_newtype(L, state, LAS_TREPORTER, "asyncio.Reporter", NULL, meta);
   las_addmethods(L, state, LAS_TLOOP, methods);
   las_setfuncs(L, state, funcs);

@@ -552,6 +552,8 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
     lua_setfield(L, -2, "eager_start");
     lua_getfield(L, options, "context");
     lua_setfield(L, -2, "context");
+    lua_getfield(L, options, "time_slice");
+    lua_setfield(L, -2, "time_slice");
   }
   lua_call(L, 3, 1);
   if (las_tofuture(L, las_state(L), -1) == NULL)
@@ -627,8 +629,10 @@ static int asyncio_Task (lua_State *L) {
     lua_newtable(L);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, 1);
-    for (n = 0; n < 3; n++) {
-      static const char *const names[] = {"name", "eager_start", "context"};
+    for (n = 0; n < 4; n++) {
+      static const char *const names[] = {
+        "name", "eager_start", "context", "time_slice"
+      };
       lua_getfield(L, 3, names[n]);
       lua_setfield(L, -2, names[n]);
     }

@@ -42,13 +42,17 @@ static __thread las_Loop *volatile watched = NULL;
 /* Calls the exception handler with where the step is: watch_report() */
 int las_watchreport (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
+  las_Task *t = lp->current;
   lua_createtable(L, 0, 4);
-  lua_pushfstring(L, "a step has been running for %f s",
+  lua_pushfstring(L, "a %s has been running for %f s",
+                  (t != NULL) ? "step" : "callback",
                   (lua_Number)(uv_hrtime() - lp->watch.since) / 1e9);
   lua_setfield(L, -2, "message");
-  las_pushanchored(L, lp, lp->current->f.item.slot);
-  lua_setfield(L, -2, "task");
-  las_traceback(L, lp->current->co, 1);
+  if (t != NULL) {
+    las_pushanchored(L, lp, t->f.item.slot);
+    lua_setfield(L, -2, "task");
+  }
+  las_traceback(L, (t != NULL) ? t->co : L, 1);
   lua_setfield(L, -2, "traceback");
   las_callhandler(L, lp);
   return 0;
@@ -136,8 +140,12 @@ static void tellname (las_Loop *lp) {
 
 static void onsignal (int sig) {
   las_Loop *lp = watched;
+  lua_State *co;
   (void)sig;
-  if (lp == NULL || lp->driven == NULL || lp->watch.asked == 0)
+  if (lp == NULL || lp->watch.asked == 0)
+    return;
+  co = (lp->driven != NULL) ? lp->driven : lp->watch.calling ? lp->L : NULL;
+  if (co == NULL)
     return;
   if (lp->watch.asked & REPORT) {
     if (lp->watch.alarm & REPORT) {
@@ -146,7 +154,7 @@ static void onsignal (int sig) {
       return;
     }
   }
-  if (las_armhook(lp, lp->driven, las_hookwatch, LUA_MASKCOUNT, 0))
+  if (las_armhook(lp, co, las_hookwatch, LUA_MASKCOUNT, 0))
     lp->watch.alarm |= lp->watch.asked;
 }
 
@@ -173,7 +181,8 @@ static void look (struct las_Watchdog *w, Sight *s) {
   las_Loop *lp = w->loop;
   uint64_t now = uv_hrtime();
   int ask = 0;
-  if (lp->current == NULL || lp->watch.step != s->step) {
+  if ((lp->current == NULL && !lp->watch.calling) ||
+      lp->watch.step != s->step) {
     s->step = lp->watch.step;
     s->since = s->first = now;
     s->reports = 0;
@@ -287,6 +296,14 @@ void las_notestep (las_Loop *lp, las_Task *t) {
   lua_pop(A, 2);
   lp->watch.began = uv_hrtime();
   lp->watch.step++;
+}
+
+
+void las_notecall (las_Loop *lp) {
+  snprintf(lp->watch.name, sizeof(lp->watch.name), "a callback");
+  lp->watch.began = uv_hrtime();
+  lp->watch.step++;
+  lp->watch.calling = 1;
 }
 
 

@@ -56,9 +56,9 @@ typedef struct Box {
   las_Listener *server;
 } Box;
 
-/* user values: the handler; the loop, which may be closed */
-#define HANDLER	1
-#define LOOP	2
+/* user values: the handler; the loop, which may be closed; the context that
+   the server was made in, or nil */
+enum {HANDLER = 1, LOOP, CONTEXT, NSERVER = CONTEXT};
 
 
 static void unref (las_Listener *s) {
@@ -284,8 +284,34 @@ static void logfailure (lua_State *L, las_Listener *s, int err) {
 }
 
 
-/* Accepts a batch from one socket. Stack: 1 job, 2 server, 3 handler,
-   4 the function 'connection'. */
+/* stack of the job that accepts */
+enum {JOB = 1, SERVER, FUNCTION, CONNECTION};
+
+
+/* Calls 'connection' in the context of the server. */
+static int callconnection (lua_State *L, Socket *k, int *fd) {
+  int status, top = lua_gettop(L), contexts = k->server->loop->S->contexts;
+  if (las_unlikely(contexts)) {
+    lua_getiuservalue(L, SERVER, CONTEXT);
+    las_swapcontext(L);
+  }
+  lua_pushvalue(L, CONNECTION);
+  lua_pushvalue(L, FUNCTION);
+  lua_pushlightuserdata(L, k);
+  lua_pushlightuserdata(L, fd);
+  status = lua_pcall(L, 3, 0, 0);
+  if (las_unlikely(contexts)) {
+    lua_pushvalue(L, top + 1);
+    las_swapcontext(L);
+    lua_settop(L, (status == LUA_OK) ? top : top + 2);
+    if (status != LUA_OK)
+      lua_remove(L, top + 1);
+  }
+  return status;
+}
+
+
+/* Accepts a batch from one socket. */
 static void acceptbatch (lua_State *L, las_Listener *s, Socket *k) {
   int i;
   for (i = 0; i < BATCH && !isfull(s) && !s->closed; i++) {
@@ -299,11 +325,7 @@ static void acceptbatch (lua_State *L, las_Listener *s, Socket *k) {
       }
       return;
     }
-    lua_pushvalue(L, 4);
-    lua_pushvalue(L, 3);
-    lua_pushlightuserdata(L, k);
-    lua_pushlightuserdata(L, &fd);
-    if (lua_pcall(L, 3, 0, 0) != LUA_OK)
+    if (callconnection(L, k, &fd) != LUA_OK)
       pushfailure(L, s->loop, "a connection could not be served");
     if (fd >= 0)
       close(fd);
@@ -329,7 +351,7 @@ static int runaccept (lua_State *L) {
     letgo(s);
   if (!s->serving)
     return 0;
-  lua_getiuservalue(L, 2, HANDLER);
+  lua_getiuservalue(L, SERVER, HANDLER);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushcclosure(L, connection, 1);
   for (k = s->sockets; k != NULL; k = k->next) {
@@ -530,9 +552,11 @@ static int core_new_server (lua_State *L) {
   lua_settop(L, 5);
   if (!las_tobody(L, 1, 1) || lua_isthread(L, 1))
     return luaL_typeerror(L, 1, "function");
-  box = (Box *)lua_newuserdatauv(L, sizeof(*box), LOOP);
+  box = (Box *)lua_newuserdatauv(L, sizeof(*box), NSERVER);
   box->server = NULL;
   las_settype(L, LAS_TSERVER);
+  if (las_unlikely(lp->S->contexts) && las_copycontext(L))
+    lua_setiuservalue(L, -2, CONTEXT);
   las_pushloop(L, lp);
   lua_setiuservalue(L, -2, LOOP);
   lua_pushvalue(L, 1);
