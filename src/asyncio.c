@@ -49,7 +49,8 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openwriter(L, state);
   las_openconnect(L, state);
   las_openresolver(L, state);
-  las_openlistener(L, state);
+  las_openserver(L, state);
+  las_openbind(L, state);
   lua_setfield(L, -2, "api");
   return 1;
 }

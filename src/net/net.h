@@ -132,7 +132,8 @@ LAS_API void las_openconnect (lua_State *L, int state);
 LAS_API void las_disconnected (las_Stream *s);
 /* The handler of a server's connection is over. */
 LAS_API void las_handled (las_Loop *lp, las_Stream *s);
-LAS_API void las_openlistener (lua_State *L, int state);
+LAS_API void las_openbind (lua_State *L, int state);
+LAS_API void las_openserver (lua_State *L, int state);
 
 /* }================================================================== */
 

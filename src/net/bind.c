@@ -1,0 +1,196 @@
+/*
+** bind.c
+** The listening sockets of a server: made, bound and closed.
+*/
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/listener.h"
+
+
+static void onpollclosed (uv_handle_t *h) {
+  las_Socket *k = (las_Socket *)h->data;
+  las_Listener *s = k->server;
+  free(k->path);
+  free(k);
+  las_unreflistener(s);
+}
+
+
+/* Removes the file of a unix socket, if it is still ours. */
+static void unlinkfile (const las_Socket *k) {
+  struct stat st;
+  if (k->path != NULL && stat(k->path, &st) == 0 && st.st_dev == k->dev &&
+      st.st_ino == k->ino)
+    unlink(k->path);
+}
+
+
+void las_closesockets (las_Listener *s) {
+  while (s->sockets != NULL) {
+    las_Socket *k = s->sockets;
+    s->sockets = k->next;
+    unlinkfile(k);
+    uv_poll_stop(&k->poll);
+    uv_close((uv_handle_t *)&k->poll, onpollclosed);
+    close(k->fd);  /* at once: the address is free for the next server */
+  }
+}
+
+
+/* A listening socket on the address; -errno on failure. */
+static int opensocket (const struct sockaddr *sa, socklen_t len,
+                       int reuseaddress, int reuseport, int backlog) {
+  int on = 1, err;
+  int fd = socket(sa->sa_family, SOCK_STREAM, 0);
+  if (fd < 0)
+    return -errno;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+      fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+    goto fail;
+  if (reuseaddress &&
+      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+    goto fail;
+#if defined(SO_REUSEPORT)
+  if (reuseport &&
+      setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    goto fail;
+#endif
+  if (sa->sa_family == AF_INET6 &&
+      setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
+    goto fail;
+  if (bind(fd, sa, len) != 0 || listen(fd, backlog) != 0)
+    goto fail;
+  return fd;
+ fail:
+  err = -errno;
+  close(fd);
+  return err;
+}
+
+
+/* Hands the descriptor to a poll of the server; the descriptor is closed on
+   failure. */
+static int addsocket (las_Listener *s, int fd, const char *path) {
+  las_Socket *k = (las_Socket *)calloc(1, sizeof(*k));
+  int err = UV_ENOMEM;
+  if (k == NULL)
+    goto nosocket;
+  if (path != NULL) {
+    struct stat st;
+    k->path = strdup(path);
+    if (k->path == NULL)
+      goto nopath;
+    if (stat(path, &st) == 0) {
+      k->dev = st.st_dev;
+      k->ino = st.st_ino;
+    }
+    k->isunix = 1;
+  }
+  err = uv_poll_init(&s->loop->uv, &k->poll, fd);
+  if (err != 0)
+    goto nopoll;
+  k->poll.data = k;
+  k->fd = fd;
+  k->server = s;
+  k->next = s->sockets;
+  s->sockets = k;
+  s->refs++;
+  return 0;
+ nopoll:
+  free(k->path);
+ nopath:
+  free(k);
+ nosocket:
+  close(fd);
+  return err;
+}
+
+
+/* bind(server, host, port, reuse_address, reuse_port): listens there too;
+   returns the port. Only the Lua layer calls it. */
+static int core_bind (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  struct sockaddr_storage sa;
+  socklen_t len = sizeof(sa);
+  char text[LAS_ADDRESS];
+  int fd, err = las_parseaddress(luaL_checkstring(L, 2),
+                                 (int)luaL_checkinteger(L, 3), &sa);
+  las_checkopen(L, s);
+  if (err != 0)
+    return las_oserror(L, err, "bind", lua_tostring(L, 2));
+  fd = opensocket((struct sockaddr *)&sa,
+                  (sa.ss_family == AF_INET6) ? sizeof(struct sockaddr_in6)
+                                             : sizeof(struct sockaddr_in),
+                  lua_toboolean(L, 4), lua_toboolean(L, 5), s->backlog);
+  if (fd < 0) {
+    las_addresstext((struct sockaddr *)&sa, text);
+    return las_oserror(L, fd, "bind", text);
+  }
+  getsockname(fd, (struct sockaddr *)&sa, &len);
+  err = addsocket(s, fd, NULL);
+  if (err != 0)
+    return las_oserror(L, err, "listen", NULL);
+  if (las_pushaddress(L, &sa, len) != 2)
+    lua_pushnil(L);
+  return 1;
+}
+
+
+/* Is the file of a unix socket left from a server that is gone? */
+static int isstale (const struct sockaddr_un *sa) {
+  struct stat st;
+  int stale, fd;
+  if (stat(sa->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+    return 0;
+  fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0)
+    return 0;
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  stale = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) != 0 &&
+          errno == ECONNREFUSED;
+  close(fd);
+  return stale;
+}
+
+
+/* bind_unix(server, path). Only the Lua layer calls it. */
+static int core_bind_unix (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  size_t n;
+  const char *path = luaL_checklstring(L, 2, &n);
+  struct sockaddr_un sa;
+  int fd, err;
+  las_checkopen(L, s);
+  if (n >= sizeof(sa.sun_path))
+    return las_oserror(L, UV_ENAMETOOLONG, "bind", path);
+  memset(&sa, 0, sizeof(sa));
+  sa.sun_family = AF_UNIX;
+  memcpy(sa.sun_path, path, n);
+  fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0, s->backlog);
+  if (fd == UV_EADDRINUSE && isstale(&sa)) {
+    unlink(path);
+    fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0, s->backlog);
+  }
+  if (fd < 0)
+    return las_oserror(L, fd, "bind", path);
+  err = addsocket(s, fd, path);
+  return (err == 0) ? 0 : las_oserror(L, err, "listen", path);
+}
+
+
+void las_openbind (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"bind", core_bind},
+    {"bind_unix", core_bind_unix},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+}

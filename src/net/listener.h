@@ -1,0 +1,70 @@
+/*
+** listener.h
+** What a server is made of: listening sockets, and who accepts from them.
+*/
+
+#ifndef las_listener_h
+#define las_listener_h
+
+#include <sys/types.h>
+
+#include "net/net.h"
+
+
+typedef struct las_Socket {
+  uv_poll_t poll;
+  struct las_Listener *server;
+  struct las_Socket *next;
+  int fd;
+  int isunix;
+  int ready;		/* did the poll see a connection? */
+  dev_t dev;		/* of the file of a unix socket */
+  ino_t ino;
+  char *path;		/* of a unix socket, else NULL */
+} las_Socket;
+
+typedef struct las_Listener {
+  las_Job job;		/* accepts; stands in the ready queue if 'queued' */
+  las_Watch retry;	/* in the heap while 'starved' */
+  las_Watch freed;	/* in the loop's list while 'starved' */
+  las_Resource res;
+  las_Loop *loop;	/* NULL once the loop has closed */
+  las_Socket *sockets;
+  las_List waiters;	/* tasks in wait_closed */
+  las_Task *forever;	/* the task in serve_forever */
+  size_t nopen;		/* open connections */
+  size_t max;		/* as many at most; 0: any number */
+  uint32_t limit;	/* of the readers, bytes */
+  uint64_t logged;	/* when running out was last reported */
+  int backlog;
+  int refs;		/* userdata, open polls, clients */
+  uint8_t keepalive;
+  uint8_t queued, starved, serving, closed;
+} las_Listener;
+
+/* user values of a server: the handler; the loop, which may be closed; the
+   context that it was made in, or nil */
+enum {LAS_SHANDLER = 1, LAS_SLOOP, LAS_SCONTEXT, LAS_NSERVER = LAS_SCONTEXT};
+
+LAS_API void las_unreflistener (las_Listener *s);
+
+/* The server at 1. */
+LAS_API las_Listener *las_checkserver (lua_State *L);
+/* Raises if it is closed. */
+LAS_API void las_checkopen (lua_State *L, const las_Listener *s);
+
+/* Accepting: listener.c */
+LAS_API void las_initlistener (las_Listener *s);  /* it is zeroed */
+/* Starts or stops all polls, as the state asks. */
+LAS_API void las_updatepolls (las_Listener *s);
+/* Descriptors may be there again. */
+LAS_API void las_endstarving (las_Listener *s);
+/* Wakes those in wait_closed if the server is closed and has no client. */
+LAS_API void las_wakeclosers (las_Listener *s);
+/* The loop does not hold the server any more. */
+LAS_API void las_letgolistener (las_Listener *s);
+
+/* Listening: bind.c */
+LAS_API void las_closesockets (las_Listener *s);
+
+#endif

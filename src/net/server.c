@@ -1,0 +1,334 @@
+/*
+** server.c
+** Server: what a program holds of its listening sockets and connections.
+*/
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "net/listener.h"
+
+
+typedef struct Box {
+  las_Listener *server;
+} Box;
+
+
+/*
+** {==================================================================
+** Making and closing
+** ===================================================================
+*/
+
+static void wakeforever (las_Listener *s) {
+  if (s->forever != NULL) {
+    las_Task *t = s->forever;
+    s->forever = NULL;
+    las_wake(t);
+  }
+}
+
+
+/* Stops listening; clients stay. Again does nothing. */
+static void closeserver (las_Listener *s) {
+  if (s->closed)
+    return;
+  if (s->starved) {
+    s->serving = 0;
+    las_endstarving(s);
+  }
+  s->closed = 1;
+  s->serving = 0;
+  las_closesockets(s);
+  las_disown(s->loop, &s->res);
+  if (!s->queued)
+    las_letgolistener(s);
+  wakeforever(s);
+  las_wakeclosers(s);
+}
+
+
+/* The loop closes. Streams are dropped as resources of their own. */
+static void dropserver (las_Resource *res) {
+  las_Listener *s = las_owner(res, las_Listener, res);
+  s->closed = 1;
+  s->serving = s->starved = 0;
+  s->waiters = NULL;
+  s->forever = NULL;
+  las_closesockets(s);
+  s->loop = NULL;
+}
+
+
+static const las_ResourceKind serverkind = {"server", dropserver};
+
+
+las_Listener *las_checkserver (lua_State *L) {
+  return ((Box *)las_check(L, 1, LAS_TSERVER))->server;
+}
+
+
+void las_checkopen (lua_State *L, const las_Listener *s) {
+  if (s->closed)
+    luaL_error(L, "the server is closed");
+}
+
+
+static int server_gc (lua_State *L) {
+  Box *box = (Box *)lua_touserdata(L, 1);
+  las_Listener *s = box->server;
+  box->server = NULL;
+  if (s != NULL)
+    las_unreflistener(s);
+  return 0;
+}
+
+
+/* new_server(handler, limit, backlog, max_connections, keepalive): one that
+   listens nowhere yet. Only the Lua layer calls it. */
+static int core_new_server (lua_State *L) {
+  las_Loop *lp = las_checkrunning(L);
+  las_Listener *s;
+  Box *box;
+  lua_settop(L, 5);
+  if (!las_tobody(L, 1, 1) || lua_isthread(L, 1))
+    return luaL_typeerror(L, 1, "function");
+  box = (Box *)lua_newuserdatauv(L, sizeof(*box), LAS_NSERVER);
+  box->server = NULL;
+  las_settype(L, LAS_TSERVER);
+  if (las_unlikely(lp->S->contexts) && las_copycontext(L))
+    lua_setiuservalue(L, -2, LAS_SCONTEXT);
+  las_pushloop(L, lp);
+  lua_setiuservalue(L, -2, LAS_SLOOP);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, LAS_SHANDLER);
+  s = (las_Listener *)calloc(1, sizeof(*s));
+  if (s == NULL)
+    return luaL_error(L, "not enough memory");
+  las_initlistener(s);
+  box->server = s;
+  s->limit = (uint32_t)lua_tointeger(L, 2);
+  s->backlog = (int)lua_tointeger(L, 3);
+  s->max = (size_t)lua_tointeger(L, 4);
+  s->keepalive = (uint8_t)lua_toboolean(L, 5);
+  s->closed = 1;
+  s->job.item.slot = las_anchor(L, lp, -1);
+  s->loop = lp;
+  s->closed = 0;
+  s->res.kind = &serverkind;
+  las_adopt(lp, &s->res);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Methods
+** ===================================================================
+*/
+
+static void leaveforever (las_Task *t) {
+  las_Listener *s = (las_Listener *)t->what;
+  s->forever = NULL;
+  closeserver(s);
+}
+
+static void leavewaiter (las_Task *t) {
+  las_unlink(&((las_Listener *)t->what)->waiters, &t->f.item);
+}
+
+static const las_Wait foreverwait = {
+  .name = "serve_forever", .leave = leaveforever
+};
+static const las_Wait closedwait = {
+  .name = "wait_closed", .leave = leavewaiter
+};
+
+
+static int wakenk (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  las_checkwake(L);
+  return 0;
+}
+
+
+static las_Task *checkwaiter (lua_State *L, const las_Listener *s,
+                              const char *fname) {
+  las_Task *t = las_checktask(L, fname);
+  if (s->loop != NULL && !s->loop->closed && t->f.loop != s->loop)
+    luaL_error(L, "cannot wait for a server of another loop");
+  return t;
+}
+
+
+/* start_serving(): does not suspend */
+static int server_start_serving (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  las_checkopen(L, s);
+  if (!s->serving) {
+    s->serving = 1;
+    las_updatepolls(s);
+  }
+  return 0;
+}
+
+
+/* serve_forever(): until the server is closed, or closes it if cancelled */
+static int server_serve_forever (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  las_Task *t = checkwaiter(L, s, "serve_forever");
+  las_checkopen(L, s);
+  if (s->forever != NULL)
+    return luaL_error(L, "another task is in serve_forever already");
+  if (t->f.item.flags & LAS_FMUST)
+    closeserver(s);
+  las_checkcancel(L, t);
+  server_start_serving(L);
+  s->forever = t;
+  las_park(t, &foreverwait, s);
+  return lua_yieldk(L, 0, 0, wakenk);
+}
+
+
+static int server_close (lua_State *L) {
+  closeserver(las_checkserver(L));
+  return 0;
+}
+
+
+static int waitserver (lua_State *L, las_Listener *s, las_Task *t) {
+  if ((s->closed && s->nopen == 0) || s->loop == NULL)
+    return 0;
+  las_checkcancel(L, t);
+  las_append(&s->waiters, &t->f.item);
+  las_park(t, &closedwait, s);
+  return lua_yieldk(L, 0, 0, wakenk);
+}
+
+
+/* wait_closed(): closed, and no connection is left */
+static int server_wait_closed (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  return waitserver(L, s, checkwaiter(L, s, "wait_closed"));
+}
+
+
+/* __close(server, err): waits for the clients unless an error is on its way,
+   or nothing can wait */
+static int server_scopeclose (lua_State *L) {
+  las_Listener *s = ((Box *)lua_touserdata(L, 1))->server;
+  las_Task *t = las_currenttask(L, las_state(L));
+  closeserver(s);
+  if (t == NULL || !lua_isnil(L, 2) || t->f.loop != s->loop)
+    return 0;
+  return waitserver(L, s, t);
+}
+
+
+static int server_is_serving (lua_State *L) {
+  lua_pushboolean(L, las_checkserver(L)->serving);
+  return 1;
+}
+
+
+/* sockets(): list of {host =, port =, family =} or {path =} */
+static int server_sockets (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  lua_Integer n = 0;
+  las_Socket *k;
+  lua_newtable(L);
+  for (k = s->sockets; k != NULL; k = k->next)
+    n++;
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+  for (k = s->sockets; k != NULL; k = k->next) {  /* the newest is first */
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    memset(&sa, 0, sizeof(sa));
+    getsockname(k->fd, (struct sockaddr *)&sa, &len);
+    lua_createtable(L, 0, 3);
+    if (las_pushaddress(L, &sa, len) == 2) {
+      lua_setfield(L, -3, "port");
+      lua_setfield(L, -2, "host");
+      lua_pushstring(L, (sa.ss_family == AF_INET6) ? "inet6" : "inet");
+      lua_setfield(L, -2, "family");
+    }
+    else
+      lua_setfield(L, -2, "path");
+    lua_rawseti(L, -2, n--);
+  }
+  return 1;
+}
+
+
+/* Ends all connections by 'end', which only marks them: they leave the
+   loop's list later, when their handles are closed. */
+static int endclients (lua_State *L, void (*end) (las_Stream *st)) {
+  las_Listener *s = las_checkserver(L);
+  las_Resource *r = (s->loop != NULL) ? s->loop->resources : NULL;
+  for (; r != NULL; r = r->next) {
+    if (las_isstream(r) && las_owner(r, las_Stream, res)->server == s)
+      end(las_owner(r, las_Stream, res));
+  }
+  return 0;
+}
+
+
+static int server_close_clients (lua_State *L) {
+  return endclients(L, las_closestream);
+}
+
+
+static int server_abort_clients (lua_State *L) {
+  return endclients(L, las_abortstream);
+}
+
+
+static int server_get_loop (lua_State *L) {
+  las_checkserver(L);
+  lua_getiuservalue(L, 1, LAS_SLOOP);
+  return 1;
+}
+
+
+static int server_tostring (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  lua_pushfstring(L, "Server<state=%s, connections=%d>",
+                  s->closed ? "closed" : s->serving ? "serving" : "idle",
+                  (int)s->nopen);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+void las_openserver (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"new_server", core_new_server},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"start_serving", server_start_serving},
+    {"serve_forever", server_serve_forever},
+    {"close", server_close},
+    {"wait_closed", server_wait_closed},
+    {"is_serving", server_is_serving},
+    {"sockets", server_sockets},
+    {"close_clients", server_close_clients},
+    {"abort_clients", server_abort_clients},
+    {"get_loop", server_get_loop},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__close", server_scopeclose},
+    {"__gc", server_gc},
+    {"__tostring", server_tostring},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TSERVER, "asyncio.Server", methods, meta);
+  las_setfuncs(L, state, funcs);
+}
