@@ -72,11 +72,20 @@ function check.duration(v)
   end
 end
 
-function check.family(v)
-  if v ~= "inet" and v ~= "inet6" then
-    return "'inet' or 'inet6'"
+--- One of several strings.
+function check.one_of(...)
+  local names = { ... }
+  return function(v)
+    for _, name in ipairs(names) do
+      if v == name then
+        return nil
+      end
+    end
+    return "'" .. table.concat(names, "' or '") .. "'"
   end
 end
+
+check.family = check.one_of("inet", "inet6")
 
 function check.path(v)
   if type(v) ~= "string" then
@@ -124,6 +133,21 @@ function check.argument(name, i, v, checker)
   end
 end
 
+--- Raises, as from the caller of the public function, unless each option has
+-- a checker that takes it.
+local function check_each(name, i, options, known)
+  for key, v in pairs(options) do
+    local checker = known[key]
+    if not checker then
+      fail(4, name, i, ("unknown option '%s'"):format(tostring(key)))
+    end
+    local what = complaint(v, checker)
+    if what then
+      fail(4, name, i, ("option '%s': %s"):format(key, what))
+    end
+  end
+end
+
 --- Checks a table of options against the checkers of those there are; gives
 -- a table in any case.
 function check.options(name, i, options, known)
@@ -132,16 +156,20 @@ function check.options(name, i, options, known)
   elseif type(options) ~= "table" then
     fail(3, name, i, ("table expected, got %s"):format(type_name(options)))
   end
-  for key, v in pairs(options) do
-    local checker = known[key]
-    if not checker then
-      fail(3, name, i, ("unknown option '%s'"):format(tostring(key)))
-    end
-    local what = complaint(v, checker)
-    if what then
-      fail(3, name, i, ("option '%s': %s"):format(key, what))
+  check_each(name, i, options, known)
+  return options
+end
+
+--- The same for a table that holds positional values too, with their count in
+-- `n`; gives its options alone.
+function check.named_options(name, i, t, known)
+  local options = {}
+  for key, v in pairs(t) do
+    if type(key) == "string" and key ~= "n" then
+      options[key] = v
     end
   end
+  check_each(name, i, options, known)
   return options
 end
 

@@ -9,6 +9,9 @@ local group_error = {}
 
 local ExceptionGroup = core.ExceptionGroup
 
+local MAX_DEPTH = 50  -- groups inside one another in a text
+local MAX_ERRORS = 1000000  -- in a group: a larger count is a mistake
+
 --- Makes a group.
 -- @param list errors, with their count in `n`; the group keeps it
 -- @param origins for each error the task that failed with it, or a traceback
@@ -109,25 +112,31 @@ end
 
 --- Adds the lines of an error: the first goes behind `head`, the others are
 -- indented as far.
-local function draw(lines, head, err)
+-- @param above the groups that it is in; one inside itself is not shown again
+local function draw(lines, head, err, above)
   local margin = (" "):rep(#head)
   if not is_group(err) then
     lines[#lines + 1] = head .. report.text(err):gsub("\n", "\n" .. margin)
+    return
+  elseif above[err] or above.n == MAX_DEPTH then
+    lines[#lines + 1] = head .. (above[err] and "(a group inside itself)" or "(more groups)")
     return
   end
   local list = err.exceptions
   local count = list.n or #list
   lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, err.name, report.text(err.message), count,
     count == 1 and "error" or "errors")
+  above[err], above.n = true, above.n + 1
   for i = 1, count do
-    draw(lines, ("%s  %d. "):format(margin, i), list[i])
+    draw(lines, ("%s  %d. "):format(margin, i), list[i], above)
   end
+  above[err], above.n = nil, above.n - 1
 end
 
 --- A tree: the group, below it each error with its index.
 function ExceptionGroup:__tostring()
   local lines = {}
-  draw(lines, "", self)
+  draw(lines, "", self, { n = 0 })
   return table.concat(lines, "\n")
 end
 
@@ -142,8 +151,10 @@ getmetatable(ExceptionGroup).__call = function(_, message, list)
   elseif type(list) ~= "table" then
     fail(2, ("list of errors expected, got %s"):format(list == nil and "no value" or type(list)))
   end
-  local count = list.n or #list
-  if count == 0 then
+  local count = math.tointeger(list.n or #list)
+  if not count or count < 0 or count > MAX_ERRORS then
+    fail(2, "field 'n' must be the length of the list")
+  elseif count == 0 then
     fail(2, "list of one error at least expected, got an empty one")
   end
   local copy = table.move(list, 1, count, 1, { n = count })

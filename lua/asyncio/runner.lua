@@ -260,32 +260,17 @@ function Runner:__tostring()
   return ("Runner<state=%s>"):format(self.state)
 end
 
-local RUN = { n = function() end }
-for name, checker in pairs(RUNNER) do
-  RUN[name] = checker
-end
-
 --- Is it `run{main, arg..., option=}`, and not an object that is the main?
 local function is_options(v)
   local meta = type(v) == "table" and debug.getmetatable(v)
   return type(v) == "table" and not (type(meta) == "table" and (meta.__await or meta.__call))
 end
 
-local function named(t)
-  local options = {}
-  for key, v in pairs(t) do
-    if type(key) == "string" then
-      options[key] = v
-    end
-  end
-  return options
-end
-
 --- Runs `main(...)` in a task of a new loop and returns its results.
 function runner.run(main, ...)
   local options, args = {}, table.pack(main, ...)
   if is_options(main) then
-    options = check.options("run", 1, named(main), RUN)
+    options = check.named_options("run", 1, main, RUNNER)
     args = table.pack(table.unpack(main, 1, main.n or #main))
   end
   check_main("run", args[1])

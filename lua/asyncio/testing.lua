@@ -1,6 +1,7 @@
 --- Testing: a loop for each test, a deadline, a virtual clock, a leak check.
 
 local core = require("asyncio.core").api
+local check = require "asyncio.check"
 local report = require "asyncio.report"
 
 local testing = {}
@@ -8,20 +9,19 @@ local testing = {}
 local DEADLINE = 10  -- real seconds
 local PENDING = "a task was destroyed while it was pending"
 
-local function check_options(options, known, name)
-  for key in pairs(options) do
-    if type(key) == "string" and not known[key] then
-      error(("bad argument #1 to '%s' (unknown option '%s')"):format(name, key), 3)
-    end
-  end
-end
+local CLOCK = {
+  clock = check.one_of("real", "virtual"), autojump = check.seconds,
+}
+
+local TEST = {
+  clock = CLOCK.clock, autojump = CLOCK.autojump, timeout = check.duration, leaks = check.boolean,
+}
 
 --- A new loop, on a virtual clock if so asked.
 -- @param options `clock` = "real" or "virtual"; `autojump`: real seconds
 -- without an event before virtual time jumps
 function testing.new_event_loop(options)
-  options = options or {}
-  check_options(options, { clock = true, autojump = true }, "new_event_loop")
+  options = check.options("new_event_loop", 1, options, CLOCK)
   return core.new_event_loop(options.clock, options.autojump)
 end
 
@@ -61,18 +61,18 @@ local function with_traceback(err, task)
   return err
 end
 
-local known = { clock = true, autojump = true, timeout = true, leaks = true, n = true }
-
 --- Runs a test in a task of a loop of its own; raises its error, or one that
 -- says what it left behind.
--- @param options `[1]` the function, then its arguments; `clock`, `autojump`;
--- `timeout`: deadline in real seconds, whatever the clock (10);
--- `leaks = true`: don't look for what is left over
-function testing.run(options, ...)
-  if type(options) == "function" then
-    options = table.pack(options, ...)
+-- @param test the function, before its arguments; or a table with both and
+-- `clock`, `autojump`; `timeout`: deadline in real seconds, whatever the clock
+-- (10); `leaks = true`: don't look for what is left over
+function testing.run(test, ...)
+  local options, args = {}, table.pack(test, ...)
+  if type(test) == "table" then
+    options = check.named_options("run", 1, test, TEST)
+    args = table.pack(table.unpack(test, 1, test.n or #test))
   end
-  check_options(options, known, "run")
+  check.argument("run", 1, args[1], check.callable)
   local loop = core.new_event_loop(options.clock, options.autojump)
   local unhandled = {}
   loop:set_exception_handler(function(_, context)
@@ -81,7 +81,7 @@ function testing.run(options, ...)
     end
   end)
   local limit = options.timeout or DEADLINE
-  local main = loop:create_task(table.unpack(options, 1, options.n or #options))
+  local main = loop:create_task(table.unpack(args, 1, args.n))
   core.set_limit(loop, limit)
   local results = table.pack(pcall(loop.run_until_complete, loop, main))
   core.set_limit(loop, nil)
@@ -101,30 +101,29 @@ function testing.run(options, ...)
   return table.unpack(results, 2, results.n)
 end
 
+local function new_test(f, options, clock)
+  return function(...)
+    local test = table.pack(f, ...)
+    for key, value in pairs(options) do
+      test[key] = value
+    end
+    test.clock = clock or test.clock
+    testing.run(test)
+  end
+end
+
 --- Makes a test function for busted: `it("...", testing.async(f))`.
 -- @param f the test's body, run in a task
 -- @param options as of `testing.run`
 function testing.async(f, options)
-  if type(f) ~= "function" then
-    error(("bad argument #1 to 'async' (function expected, got %s)"):format(type(f)), 2)
-  end
-  return function(...)
-    local settings = { f, ... }
-    settings.n = select("#", ...) + 1
-    for key, value in pairs(options or {}) do
-      settings[key] = value
-    end
-    testing.run(settings)
-  end
+  check.argument("async", 1, f, check.callable)
+  return new_test(f, check.options("async", 2, options, TEST))
 end
 
 --- The same on the virtual clock.
 function testing.virtual(f, options)
-  local settings = { clock = "virtual" }
-  for key, value in pairs(options or {}) do
-    settings[key] = value
-  end
-  return testing.async(f, settings)
+  check.argument("virtual", 1, f, check.callable)
+  return new_test(f, check.options("virtual", 2, options, TEST), "virtual")
 end
 
 return testing

@@ -97,9 +97,24 @@ describe("testing.async", function()
     assert.matches("bad argument #1 to 'async' %(function expected, got nil%)",
       witness.text(testing.async))
     assert.matches("unknown option 'clok'",
-      witness.text(testing.async(function() end, { clok = "virtual" })))
+      witness.text(testing.async, function() end, { clok = "virtual" }))
+    local function refused(expected, ...)
+      assert.equal("bad argument " .. expected, witness.text(...))
+    end
+    local function nothing() end
+    refused("#1 to 'run' (function expected, got nil)", testing.run)
+    refused("#1 to 'run' (function expected, got nil)", testing.run, {})
+    refused("#1 to 'run' (option 'timeout': number expected, got string)",
+      testing.run, { nothing, timeout = "x" })
+    refused("#1 to 'run' (option 'clock': 'real' or 'virtual' expected, got string)",
+      testing.run, { nothing, clock = "x" })
+    refused("#1 to 'new_event_loop' (option 'clock': 'real' or 'virtual' expected, got boolean)",
+      testing.new_event_loop, { clock = true })
+    refused("#2 to 'async' (table expected, got number)", testing.async, nothing, 5)
+    refused("#2 to 'virtual' (option 'leaks': boolean expected, got number)",
+      testing.virtual, nothing, { leaks = 1 })
     assert.matches("unknown option 'x'", witness.text(testing.new_event_loop, { x = 1 }))
-    assert.matches("invalid option 'sundial'",
+    assert.matches("option 'clock': 'real' or 'virtual' expected",
       witness.text(testing.new_event_loop, { clock = "sundial" }))
   end)
 end)

@@ -60,6 +60,23 @@ describe("an ExceptionGroup", function()
       witness.text(ExceptionGroup, "none"))
     assert.matches("#1 to 'ExceptionGroup' %(string expected, got table%)",
       witness.text(ExceptionGroup, {}))
+    for _, n in ipairs { -1, 1.5, 2^60, "x" } do
+      assert.equal("bad argument #2 to 'ExceptionGroup' (field 'n' must be the length of the list)",
+        witness.text(ExceptionGroup, "of nonsense", { n = n, "one" }))
+    end
+  end)
+
+  it("has a text also when it is inside itself, or very deep", function()
+    local group = ExceptionGroup("outer", { ExceptionGroup("inner", { "one" }) })
+    group.exceptions[1].exceptions[1] = group
+    assert.equal("ExceptionGroup: outer (1 error)\n  1. ExceptionGroup: inner (1 error)\n"
+      .. "       1. (a group inside itself)", tostring(group))
+    local deep = ExceptionGroup("deep", { "bottom" })
+    for _ = 1, 10000 do
+      deep = ExceptionGroup("deep", { deep })
+    end
+    assert.matches("%(more groups%)$", tostring(deep))
+    assert(#tostring(deep) < 100000)
   end)
 
   it("reads as a tree with the index of each error", function()
