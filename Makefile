@@ -33,7 +33,7 @@ asan: build/asan/asyncio/core.so  ## runs the specs under AddressSanitizer, Leak
 valgrind: build/debug/asyncio/core.so  ## runs the specs under valgrind's memcheck; a leak is an error
 	@scripts/suite valgrind $(SPEC) $(ARGS)
 
-hardgc: build/debug/asyncio/core.so  ## runs the specs with a full collection at nearly every allocation
+hardgc: build/asan/asyncio/core.so  ## the same as asan, with a full collection at nearly every allocation
 	@scripts/suite hardgc $(SPEC) $(ARGS)
 
 oom: build/oom/driver  ## fails every single allocation of a scenario in turn, under the sanitizers
