@@ -162,7 +162,7 @@ describe("a step outside its own Lua code", function()
       asyncio.run { watchdog = 0.02, function()
         asyncio.current_task():set_name "in C"
         asyncio.sleep(0)
-        os.execute "sleep 0.5"
+        os.execute("for i in $(seq 500); do ! grep -q outside " .. arg[1] .. " || exit; sleep 0.02; done")
         for _ = 1, 1000 do end
         print "end"
       end }
@@ -179,8 +179,11 @@ describe("a step outside its own Lua code", function()
         asyncio.current_task():set_name "in a coroutine"
         asyncio.sleep(0)
         coroutine.wrap(function()
-          local stop = os.clock() + 0.4
-          while os.clock() < stop do end
+          local stop, told = os.clock() + 10, nil
+          repeat
+            local file <close> = io.open(arg[1])
+            told = file:read("a"):find "outside"
+          until told or os.clock() > stop
         end)()
         print "end"
       end }
