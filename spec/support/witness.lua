@@ -67,7 +67,7 @@ end
 --- So many where that is quick, fewer where every step takes very long.
 function witness.many(count)
   local way = os.getenv "SPEC_WAY"
-  return (way == "hardgc" or way == "valgrind") and count // 100 or count
+  return (way == "hardgc" or way == "valgrind") and count // 20 or count
 end
 
 --- "file:line:" of the line `offset` lines below the caller's.

@@ -5,8 +5,7 @@ local testing = require "asyncio.testing"
 local witness = require "spec.support.witness"
 
 local try, turns = witness.try, witness.turns
-local HARD = os.getenv "SPEC_WAY" == "hardgc" or os.getenv "SPEC_WAY" == "valgrind"
-local MANY = HARD and 101 or 10001
+local MANY = witness.many(10001)
 
 local function held(object)
   object:acquire()
