@@ -58,6 +58,30 @@ describe("the error of a task that nobody looks at", function()
     assert.same({ kept = task, set = future }, seen)
   end)
 
+  for _, way in ipairs { "closes", "is dropped" } do
+    it("is reported when the loop " .. way .. ", if it was collected after the last turn", function()
+      local lp = testing.new_event_loop { clock = "virtual" }
+      local reports = witness.reports(lp)
+      lp:create_task(error, "kept", 0)
+      lp:call_soon(lp.stop, lp)
+      lp:run_forever()
+      lp:create_future():set_exception("set")
+      witness.collect()
+      assert.equal(0, #reports)
+      if way == "closes" then
+        lp:close()
+      end
+      lp = nil  -- luacheck: ignore
+      witness.collect()
+      local seen = {}
+      for i, context in ipairs(reports) do
+        seen[i] = context.exception
+      end
+      table.sort(seen)
+      assert.same({ "kept", "set" }, seen)
+    end)
+  end
+
   it("is one for each task, and each plain future", testing.virtual(function()
     local reports = witness.reports()
     for i = 1, 100 do

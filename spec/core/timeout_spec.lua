@@ -479,6 +479,24 @@ describe("wait_for", function()
     assert.equal("kept", asyncio.await(task))
   end))
 
+  it("does not overtake what was due before it", testing.virtual(function()
+    local loop = asyncio.get_running_loop()
+    for _, scope in ipairs { asyncio.timeout_at, function(when)
+      return asyncio.timeout(when - loop:time())
+    end } do
+      local future, when = loop:create_future(), loop:time() + 1
+      loop:call_at(when, future.set_result, future, "on time")
+      local timeout <close> = scope(when)
+      assert.equal("on time", asyncio.await(future))
+    end
+    local log = {}
+    local when = loop:time() + 1
+    loop:call_at(when, function() log[#log + 1] = "before" end)
+    local ok = pcall(asyncio.wait_for, loop:create_future(), 1)
+    log[#log + 1] = ok
+    assert.same({ "before", false }, log)
+  end))
+
   it("does not swallow a cancel that comes as the time runs out", testing.virtual(function()
     local task
     asyncio.get_running_loop():call_at(6, function() task:cancel() end)

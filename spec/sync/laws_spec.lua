@@ -392,6 +392,32 @@ for name, w in pairs(waits) do
       witness.collect()
     end)
 
+    it("comes back if the loop is closed before the woken one has run", function()
+      if not w.left then
+        return
+      end
+      local loop <close> = asyncio.new_event_loop()
+      loop:set_exception_handler(function() end)  -- of the task that never ends
+      local object = loop:run_until_complete(function() return w.new() end)
+      loop:create_task(w.wait, object)
+      loop:run_until_complete(function() asyncio.sleep(0) end)
+      w.grant(object)
+      local other <close> = asyncio.new_event_loop()
+      local function take()
+        return w.wait(object)
+      end
+      assert.matches("in use by tasks of another loop",
+        witness.text(other.run_until_complete, other, take))
+      loop:close()
+      assert.equal(1, w.left(object))
+      local result = other:run_until_complete(take)
+      if w.result == "self" then
+        assert.equal(object, result)
+      else
+        assert.equal(w.result, result)
+      end
+    end)
+
     spec("gives way now and then when it need not wait", function()
       local others = 0
       local done = false

@@ -543,7 +543,7 @@ for _, kind in ipairs(kinds) do
       end)
     end)
 
-    it("has its room back when a loop closes under a putter that was woken", function()
+    it("has its room and items back when a loop closes under those that were woken", function()
       local queue = filled(new(1), { 1 })
       local loop = asyncio.new_event_loop()
       loop:create_task(queue.put, queue, 2)
@@ -561,10 +561,29 @@ for _, kind in ipairs(kinds) do
       loop:run_until_complete(function() asyncio.sleep(0) end)
       queue:put_nowait(4)
       loop:close()
+      assert.equal(1, queue:qsize())
       asyncio.run(function()
+        assert.equal(4, queue:get())
         queue:put(5)
         assert.equal(5, queue:get())
       end)
+    end)
+
+    it("has all items in their order when a loop closes under its getters", function()
+      local queue = new()
+      local loop = asyncio.new_event_loop()
+      loop:set_exception_handler(function() end)
+      for _ = 1, 3 do
+        loop:create_task(queue.get, queue)
+      end
+      loop:run_until_complete(function() asyncio.sleep(0) end)
+      for item = 1, 5 do
+        queue:put_nowait(item)
+      end
+      assert.equal(2, queue:qsize())
+      loop:close()
+      assert.equal(5, queue:qsize())
+      assert.same(new == asyncio.LifoQueue and { 5, 4, 3, 2, 1 } or { 1, 2, 3, 4, 5 }, drain(queue))
     end)
 
     it("refuses nonsense", function()

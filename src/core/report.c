@@ -261,8 +261,19 @@ void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
 }
 
 
-/* The loop closes: what is still unseen is told now. */
+/* The loop closes: what is still unseen is told now, also what waits for the
+   next turn to be told. */
 void las_reportall (lua_State *L, las_Loop *lp) {
+  las_Item *it;
+  for (it = lp->ready; it != NULL; it = it->u.list.next) {
+    if (it->type == LAS_JOB && ((las_Job *)it)->run == reporter_run) {
+      Reporter *r = (Reporter *)it;
+      las_pushanchored(L, lp, r->job.item.slot);
+      letgo(r);
+      tell(L, r, lua_gettop(L));
+      lua_pop(L, 1);
+    }
+  }
   while (lp->reporters != NULL) {
     Reporter *r = (Reporter *)lp->reporters;
     las_unlink(&lp->reporters, &r->job.item);

@@ -55,13 +55,21 @@ static void runready (las_Loop *lp) {
 }
 
 
+/* Callbacks come in the order of their deadlines, but only the next turn calls
+   them: what is told at once and was due later comes after that turn. */
 static void firedue (las_Loop *lp) {
   uint64_t now;
+  int called = 0;
   if (lp->heap.n == 0)
     return;
   now = las_now(lp);
   while (lp->heap.n > 0 && lp->heap.v[0].when <= now) {
     las_Item *it = las_heaptop(&lp->heap);
+    if (it->type == LAS_WATCH && called) {
+      lp->ticks += LAS_POLLEVERY;
+      return;
+    }
+    called |= (it->type == LAS_HANDLE);
     las_heapremove(&lp->heap, it);
     las_tell(lp, it, NULL);
   }

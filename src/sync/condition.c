@@ -27,7 +27,9 @@ static const las_Wait relockwait = {.name = "lock of a condition",
 
 
 static Condition *checkcondition (lua_State *L) {
-  return (Condition *)las_check(L, SELF, LAS_TCONDITION);
+  Condition *c = (Condition *)las_check(L, SELF, LAS_TCONDITION);
+  las_reclaimlock(c->lock);
+  return c;
 }
 
 
@@ -199,6 +201,7 @@ static int test (lua_State *L);
 static int finish (lua_State *L, las_Task *t, Condition *c, int state) {
   c->lock->owner = t->id;
   c->lock->co = L;
+  c->lock->line.given = 0;
   if (state & CANCELLED) {
     if (state & NOTIFIED)
       notify(c, 1);

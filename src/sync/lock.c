@@ -43,6 +43,7 @@ static int acquirek (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   las_checkwake(L);
   ((las_Lock *)ctx)->co = L;  /* may be one inside the task's own */
+  ((las_Lock *)ctx)->line.given = 0;
   lua_settop(L, 1);
   return 1;
 }
@@ -72,6 +73,7 @@ int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk) {
 
 void las_releaselock (las_Lock *lk) {
   las_Task *next = (las_Task *)lk->line.waiters;
+  lk->line.given = (next != NULL);
   if (next != NULL) {
     setowner(lk, next, next->co);
     las_wakefirst(&lk->line.waiters);
@@ -80,6 +82,12 @@ void las_releaselock (las_Lock *lk) {
     lk->owner = 0;
     lk->co = NULL;
   }
+}
+
+
+void las_reclaimlock (las_Lock *lk) {
+  if (las_isorphaned(&lk->line))
+    las_releaselock(lk);
 }
 
 
@@ -100,7 +108,9 @@ las_Lock *las_newlock (lua_State *L) {
 
 
 static las_Lock *checklock (lua_State *L) {
-  return (las_Lock *)las_check(L, 1, LAS_TLOCK);
+  las_Lock *lk = (las_Lock *)las_check(L, 1, LAS_TLOCK);
+  las_reclaimlock(lk);
+  return lk;
 }
 
 

@@ -25,7 +25,8 @@ typedef struct Queue {
   las_List joiners;
   las_ItemHeap items;	/* of other kinds than PRIORITY: only its ring */
   las_Ring given;	/* items of getters that were woken, in their order */
-  lua_Integer slots;	/* places of putters that were woken */
+  lua_Integer slots;	/* places of putters that were woken; they count as
+			given in the line of 'getters', too */
   lua_Integer maxsize;	/* 0 or less: no limit */
   lua_Integer unfinished;	/* items put and not yet told done */
   uint8_t kind;
@@ -61,6 +62,7 @@ static int isfull (const Queue *q) {
 static void insert (lua_State *L, Queue *q) {
   if (q->getters.waiters != NULL) {
     las_ringpush(L, &q->given);
+    q->getters.given++;
     las_wakefirst(&q->getters.waiters);
   }
   else if (q->kind == PRIORITY)
@@ -75,6 +77,7 @@ static void insert (lua_State *L, Queue *q) {
 static void wakeputter (Queue *q) {
   if (q->putters != NULL && !isfull(q)) {
     q->slots++;
+    q->getters.given++;
     las_wakefirst(&q->putters);
   }
 }
@@ -113,22 +116,44 @@ static int raiseshut (lua_State *L) {
 ** ===================================================================
 */
 
-static Queue *checkqueue (lua_State *L) {
-  return (Queue *)las_check(L, SELF, LAS_TQUEUE);
+/* The loop is closed: what was given to tasks of it goes back, before what
+   came later. The queue may hold more than 'maxsize' then. */
+static void reclaim (lua_State *L, Queue *q) {
+  q->getters.given -= q->slots;
+  q->slots = 0;
+  if (q->kind == PRIORITY) {
+    while (q->given.n > 0) {
+      las_ringpeek(L, &q->given);
+      las_itempush(L, &q->items);  /* may raise */
+      las_ringshift(L, &q->given);
+      lua_pop(L, 1);
+      q->getters.given--;
+    }
+  }
+  else {
+    las_ringreserve(L, &q->items.ring, (int)q->given.n);
+    while (q->given.n > 0) {
+      las_ringpop(L, &q->given);
+      las_ringunshift(L, &q->items.ring);
+      q->getters.given--;
+    }
+  }
 }
 
 
-/* Makes the queue the loop's whose task uses it. What was given to tasks of
-   a loop that is closed by now reached nobody. */
+static Queue *checkqueue (lua_State *L) {
+  Queue *q = (Queue *)las_check(L, SELF, LAS_TQUEUE);
+  if (las_isorphaned(&q->getters))
+    reclaim(L, q);
+  return q;
+}
+
+
+/* Makes the queue the loop's whose task uses it. */
 static void useloop (lua_State *L, Queue *q, las_Loop *lp) {
   int busy = (q->getters.waiters != NULL || q->putters != NULL ||
-              q->joiners != NULL);
-  if (q->getters.loop != NULL && !q->getters.loop->closed)
-    busy = busy || q->given.n > 0 || q->slots > 0;
+              q->joiners != NULL || q->getters.given > 0);
   las_bindline(L, SELF, &q->getters, lp, busy);
-  if (q->given.n > 0)
-    las_ringclear(L, &q->given);
-  q->slots = 0;
 }
 
 
@@ -222,6 +247,7 @@ static int putk (lua_State *L, int status, lua_KContext ctx) {
   if (t->what == NULL)
     return raiseshut(L);
   q->slots--;
+  q->getters.given--;
   if (q->shut)
     return raiseshut(L);
   insertlate(L, q);
@@ -307,6 +333,7 @@ static int getgiven (lua_State *L, enum AtEnd end) {
   if (las_checkwake(L)->what == NULL)
     return atend(L, end);
   las_ringshift(L, &q->given);
+  q->getters.given--;
   return 1;
 }
 

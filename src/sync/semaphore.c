@@ -21,7 +21,12 @@ static const las_Wait semwait = {.name = "semaphore",
 
 
 static Semaphore *checksem (lua_State *L) {
-  return (Semaphore *)las_check(L, 1, LAS_TSEMAPHORE);
+  Semaphore *s = (Semaphore *)las_check(L, 1, LAS_TSEMAPHORE);
+  if (las_isorphaned(&s->line)) {
+    s->value += s->line.given;
+    s->line.given = 0;
+  }
+  return s;
 }
 
 
@@ -64,8 +69,8 @@ static int acquire (lua_State *L, las_Task *t, Semaphore *s);
 /* A permit was given to this task. */
 static int acquirek (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  (void)ctx;
   las_checkwake(L);
+  ((Semaphore *)ctx)->line.given--;
   lua_settop(L, 1);
   return 1;
 }
@@ -80,7 +85,7 @@ static int againk (lua_State *L, int status, lua_KContext ctx) {
 static int acquire (lua_State *L, las_Task *t, Semaphore *s) {
   if (s->value == 0) {
     las_waitin(L, t, &s->line.waiters, &semwait);
-    return lua_yieldk(L, 0, 0, acquirek);
+    return lua_yieldk(L, 0, (lua_KContext)s, acquirek);
   }
   if (las_unlikely(las_spent(t->f.loop))) {
     las_giveway(L, t);
@@ -105,8 +110,10 @@ static int semaphore_acquire (lua_State *L) {
 static int release (Semaphore *s) {
   if (s->value >= s->bound)
     return 0;
-  if (s->line.waiters != NULL)
+  if (s->line.waiters != NULL) {
+    s->line.given++;
     las_wakefirst(&s->line.waiters);
+  }
   else
     s->value++;
   return 1;

@@ -59,6 +59,24 @@ void las_ringpush (lua_State *L, las_Ring *r) {
 }
 
 
+void las_ringunshift (lua_State *L, las_Ring *r) {
+  las_assert(r->n < r->size);
+  lua_getiuservalue(L, 1, r->uservalue);
+  lua_insert(L, -2);
+  r->first = (r->first - 1) & (r->size - 1);
+  lua_rawseti(L, -2, at(r, 0));
+  lua_pop(L, 1);
+  r->n++;
+}
+
+
+void las_ringpeek (lua_State *L, const las_Ring *r) {
+  lua_getiuservalue(L, 1, r->uservalue);
+  lua_rawgeti(L, -1, at(r, 0));
+  lua_remove(L, -2);
+}
+
+
 void las_ringclear (lua_State *L, las_Ring *r) {
   lua_pushnil(L);
   lua_setiuservalue(L, 1, r->uservalue);

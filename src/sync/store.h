@@ -22,6 +22,10 @@ typedef struct las_Ring {
 LAS_API void las_ringreserve (lua_State *L, las_Ring *r, int n);
 /* Adds the value on top. [-1, +0, m] */
 LAS_API void las_ringpush (lua_State *L, las_Ring *r);
+/* The same, as the first; there is room. Cannot raise. [-1, +0, -] */
+LAS_API void las_ringunshift (lua_State *L, las_Ring *r);
+/* Pushes the first item. Cannot raise. [-0, +1, -] */
+LAS_API void las_ringpeek (lua_State *L, const las_Ring *r);
 /* Takes the first item, or the last. Cannot raise. [-0, +1, -] */
 LAS_API void las_ringshift (lua_State *L, las_Ring *r);
 LAS_API void las_ringpop (lua_State *L, las_Ring *r);

@@ -20,6 +20,8 @@ enum {LAS_USLOOP = 1, LAS_USOWN};
 typedef struct las_Line {
   las_Loop *loop;	/* that used it last: alive by LAS_USLOOP; NULL: none */
   las_List waiters;
+  lua_Integer given;	/* how many were woken with what they waited for, and
+			have not run yet */
 } las_Line;
 
 /* Makes the object at 'i' the loop's whose task uses it. Raises if tasks of
@@ -27,7 +29,12 @@ typedef struct las_Line {
 #define las_useline(L,i,line,t) \
   ((void)(las_likely((line)->loop == (t)->f.loop) || \
           (las_bindline(L, i, line, (t)->f.loop, \
-                        (line)->waiters != NULL), 0)))
+                        (line)->waiters != NULL || (line)->given > 0), 0)))
+
+/* Was the loop closed before what is given could be taken? Then it must come
+   back. Ask first in every method. */
+#define las_isorphaned(line) \
+  (las_unlikely((line)->given > 0) && (line)->loop->closed)
 
 LAS_API void las_bindline (lua_State *L, int i, las_Line *line,
                            las_Loop *lp, int busy);
@@ -56,6 +63,9 @@ typedef struct las_Lock {
   uint64_t owner;	/* number of the task that holds it; 0: it is free */
   const lua_State *co;	/* coroutine it was acquired in; only compared */
 } las_Lock;
+
+/* Frees a lock that was given to a task of a loop closed since. */
+LAS_API void las_reclaimlock (las_Lock *lk);
 
 /* Takes the lock for the task and returns what lies at 1, as a C function
    does; may yield. The lock is held by what lies at 1. */
