@@ -64,6 +64,7 @@ local function tell(loop, task)
       message = "a task went on after it was cancelled and was closed by force",
       exception = not task:cancelled() and task:exception() or nil,
       task = task,
+      traceback = task:traceback(),
     }
   elseif task:done() and not task:cancelled() then
     local err, failed = task:exception()

@@ -184,6 +184,23 @@ describe("an error in a gather", function()
 end)
 
 describe("cancelling a gathering task", function()
+  it("tells its message to all children, through gathers in gathers", testing.virtual(function()
+    local log = {}
+    local function child()
+      local err = witness.raises(asyncio.CancelledError, asyncio.sleep, 100)
+      log[#log + 1] = err.message
+    end
+    local task = asyncio.create_task(asyncio.gather, child, asyncio.create_task(function()
+      asyncio.gather { child, child, asyncio.create_task(asyncio.await, asyncio.create_task(child)),
+        return_exceptions = true }
+    end))
+    turns(4)
+    task:cancel("why")
+    turns(4)
+    assert.same({ "why", "why", "why", "why" }, log)
+    assert.equal("why", witness.raises(asyncio.CancelledError, asyncio.await, task).message)
+  end))
+
   it("cancels all children, and raises once they are done", testing.virtual(function()
     local log = {}
     local function child(i)
@@ -197,6 +214,7 @@ describe("cancelling a gathering task", function()
     turns(2)
     task:cancel("all of you")
     local err = witness.raises(asyncio.CancelledError, asyncio.await, task)
+    assert.equal("all of you", err.message)
     assert.same({ "CancelledError", "CancelledError", "CancelledError" }, log)
     assert.same({ 1, 1, asyncio.get_running_loop():time() },
       { task:cancelling(), #asyncio.all_tasks(), 1.0 })

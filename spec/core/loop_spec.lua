@@ -353,6 +353,44 @@ describe("a loop", function()
     assert(loop:stats().turns > before.turns)
   end))
 
+  it("makes all tasks by its factory", testing.virtual(function()
+    local loop = asyncio.get_running_loop()
+    local made = 0
+    loop:set_task_factory(function(l, co, options)
+      made = made + 1
+      return asyncio.Task(l, co, options)
+    end)
+    local function one()
+      return 1
+    end
+    local ways = {
+      create_task = function() return asyncio.await(asyncio.create_task(one)) end,
+      ["loop:create_task"] = function() return asyncio.await(loop:create_task(one)) end,
+      ensure_future = function() return asyncio.await(asyncio.ensure_future(one)) end,
+      gather = function() return (asyncio.gather(one)) end,
+      shield = function() return asyncio.shield(asyncio.async(one)()) end,
+      as_completed = function()
+        for task in asyncio.as_completed { one } do
+          return asyncio.await(task)
+        end
+      end,
+      group = function()
+        return asyncio.task_group(function(group) return asyncio.await(group:create_task(one)) end)
+      end,
+    }
+    for name, way in pairs(ways) do
+      local before = made
+      assert.same({ name, 1 }, { name, way() })
+      assert.same({ name, 1 }, { name, made - before })
+    end
+    local other <close> = asyncio.new_event_loop()
+    loop:set_task_factory(function() return other:create_future() end)
+    assert.matches("a task of another loop", witness.text(asyncio.gather, one))
+    loop:set_task_factory(function() end)
+    assert.matches("returned a nil, not a task", witness.text(asyncio.shield, one))
+    loop:set_task_factory(nil)
+  end))
+
   it("keeps no memory of tasks and timers gone by", testing.virtual(function()
     local loop = asyncio.get_running_loop()
     local function batch()

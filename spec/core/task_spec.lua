@@ -929,6 +929,33 @@ describe("nonsense given to create_task", function()
   end)
 end)
 
+describe("the traceback of a cancelled task", function()
+  local function cancelled(main)
+    local task = asyncio.create_task(function() asyncio.sleep(1) end)
+    asyncio.sleep(0)
+    task:cancel()
+    if main then
+      asyncio.await(task)
+    end
+    turns(2)
+    return task:traceback()
+  end
+
+  it("is kept in debug mode alone", testing.virtual(function()
+    assert.matches("only debug mode keeps", cancelled())
+    asyncio.get_running_loop():set_debug(true)
+    assert.matches("asyncio.sleep'\n\t[^\n]*task_spec.lua:%d+: in function", cancelled())
+  end))
+
+  it("is kept of the main task, so that an uncaught cancellation has a place", function()
+    local loop <close> = asyncio.new_event_loop()
+    local main = loop:create_task(cancelled, true)
+    pcall(loop.run_until_complete, loop, main)
+    assert.is_true(main:cancelled())
+    assert.matches("asyncio.await'\n\t[^\n]*task_spec.lua:%d+: in", main:traceback())
+  end)
+end)
+
 --- A task that nothing else is ready beside may run inside the await of it:
 -- nobody can tell by anything but its speed.
 describe("the await of a new task", function()

@@ -62,7 +62,7 @@ void las_startchildren (lua_State *L, las_Loop *lp, int n) {
     int once = (lua_rawgeti(L, LAS_CLIST, i) != LUA_TFUNCTION);
     if (!once) {
       las_tobody(L, seen + 1, i);
-      las_start(las_newtask(L, lp, 0), 0);
+      las_spawn(L, lp, 0);
     }
     else {
       lua_pushvalue(L, -1);

@@ -362,6 +362,9 @@ LAS_API void las_setextra (lua_State *L, int i, enum las_Extra x);
 LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
 /* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */
 LAS_API void las_start (las_Task *t, int eager);
+/* Makes a task as create_task does, by the loop's factory if it has one, and
+   starts it next turn. [-(n+1), +1, e] */
+LAS_API las_Future *las_spawn (lua_State *L, las_Loop *lp, int n);
 /* Is it the coroutine of a task? */
 LAS_API int las_istaskthread (lua_State *co);
 

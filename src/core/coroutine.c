@@ -124,14 +124,13 @@ las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i, int arg) {
     lua_pop(L, 1);
     las_getanchored(L, LAS_UAWAIT);
     lua_pushvalue(L, i);
-    f = &las_newtask(L, lp, 1)->f;
+    f = las_spawn(L, lp, 1);
   }
   else {
     lua_pushvalue(L, i);
     las_tobody(L, lua_gettop(L), arg);
-    f = &las_newtask(L, lp, 0)->f;
+    f = las_spawn(L, lp, 0);
   }
-  las_start((las_Task *)f, 0);
   lua_replace(L, i);
   return f;
 }

@@ -284,35 +284,69 @@ static int future_cancelled (lua_State *L) {
 }
 
 
-/* The last task a cancel of the one at 'i' reaches, pushed: it keeps the
-   message. For a plain future or a done task the one at 'i'. [-0, +1, -] */
-static void pushtarget (lua_State *L, int i, las_Future *f) {
-  las_Task *t = (las_Task *)f;
-  size_t limit = f->loop->ntasks;  /* a cycle has no end */
-  if (f->item.type != LAS_TASK || f->item.state != LAS_PENDING) {
-    lua_pushvalue(L, i);
-    return;
+/* stack of 'cancel': a list of tasks for the message, and one of it */
+enum {SELF = 1, MESSAGE, LIST, TARGET};
+
+
+/* Adds a task that the cancel goes on to, once. */
+static void addtarget (lua_State *L, las_Future *f) {
+  int top = lua_gettop(L);
+  if (f->item.type == LAS_TASK && f->item.state == LAS_PENDING &&
+      lua_rawgetp(L, LIST, f) == LUA_TNIL) {
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, LIST, f);
+    las_pushanchored(L, f->loop, f->item.slot);
+    lua_rawseti(L, LIST, (lua_Integer)lua_rawlen(L, LIST) + 1);
   }
-  while (limit-- > 0 && t->f.item.phase == LAS_PARKED && t->wait->inner) {
-    las_Future *next = t->wait->inner(t);
-    if (next->item.type != LAS_TASK)
-      break;
-    t = (las_Task *)next;
+  lua_settop(L, top);
+}
+
+
+/* Adds those that the cancel of a task goes on to. Does the task itself raise
+   it, too? */
+static int addtargets (lua_State *L, las_Task *t) {
+  las_Future *f;
+  int i;
+  if (t->f.item.phase != LAS_PARKED)
+    return 1;
+  if (t->wait->many != NULL) {
+    for (i = 0; (f = t->wait->child(t, i)) != NULL; i++)
+      addtarget(L, f);
+    return 1;
   }
-  las_pushanchored(L, f->loop, t->f.item.slot);
+  f = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
+  if (f == NULL || f->item.type != LAS_TASK)
+    return 1;
+  addtarget(L, f);
+  return 0;
+}
+
+
+/* Gives the message to all who will raise the cancel; the first one stays. */
+static void setmessage (lua_State *L) {
+  lua_Integer k;
+  lua_createtable(L, 1, 1);
+  lua_pushvalue(L, SELF);
+  lua_rawseti(L, LIST, 1);
+  for (k = 1; k <= (lua_Integer)lua_rawlen(L, LIST); k++) {
+    las_Future *f;
+    lua_rawgeti(L, LIST, k);
+    f = (las_Future *)lua_touserdata(L, TARGET);
+    if ((f->item.type != LAS_TASK || addtargets(L, (las_Task *)f)) &&
+        las_getextra(L, TARGET, LAS_XMESSAGE) == LUA_TNIL) {
+      lua_pushvalue(L, MESSAGE);
+      las_setextra(L, TARGET, LAS_XMESSAGE);
+    }
+    lua_settop(L, LIST);
+  }
 }
 
 
 static int future_cancel (lua_State *L) {
   las_Future *f = las_checkfuture(L, 1);
   lua_settop(L, 2);
-  if (!lua_isnil(L, 2) && f->item.state == LAS_PENDING) {
-    pushtarget(L, 1, f);
-    if (las_getextra(L, 3, LAS_XMESSAGE) == LUA_TNIL) {  /* the first? */
-      lua_pushvalue(L, 2);
-      las_setextra(L, 3, LAS_XMESSAGE);
-    }
-  }
+  if (!lua_isnil(L, 2) && f->item.state == LAS_PENDING)
+    setmessage(L);
   lua_pushboolean(L, las_cancel(f));
   return 1;
 }

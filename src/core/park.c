@@ -110,6 +110,10 @@ void las_giveway (lua_State *L, las_Task *t) {
 static int raisecancel (lua_State *L, las_Task *t) {
   las_newerror(L, "CancelledError", NULL);
   las_pushanchored(L, t->f.loop, t->f.item.slot);
+  if (las_unlikely(t->doom == 1)) {  /* the last one, which it may catch */
+    las_traceback(L, t->co, 0);
+    las_setextra(L, -2, LAS_XTRACEBACK);
+  }
   if (las_getextra(L, -1, LAS_XMESSAGE) != LUA_TNIL) {
     lua_setfield(L, -3, "message");
     lua_pushnil(L);

@@ -67,13 +67,19 @@ int las_istaskthread (lua_State *co) {
 }
 
 
+/* Does anybody care where the current task was cancelled? */
+static int iscurious (const las_Loop *lp) {
+  return lp->debug || lp->main == &lp->current->f;
+}
+
+
 /* Message handler of every body: keeps the traceback, and which failed
    future the error came from, if from one; the error goes on unchanged. */
 static int taskerror (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_State *A;
   if (lp == NULL || lp->current == NULL || lp->driven != L ||
-      las_iserror(L, 1, "CancelledError"))
+      (las_iserror(L, 1, "CancelledError") && !iscurious(lp)))
     return 1;
   lua_settop(L, 1);
   A = lp->anchor;
@@ -559,7 +565,22 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
   if (las_tofuture(L, las_state(L), -1) == NULL)
     luaL_error(L, "the task factory returned a %s, not a task",
                luaL_typename(L, -1));
+  if (((las_Future *)lua_touserdata(L, -1))->loop != lp)
+    luaL_error(L, "the task factory returned a task of another loop");
   return 1;
+}
+
+
+las_Future *las_spawn (lua_State *L, las_Loop *lp, int n) {
+  las_Task *t;
+  if (las_unlikely(lp->factory)) {
+    luaL_checkstack(L, 8, NULL);
+    callfactory(L, lp, n, 0);
+    return (las_Future *)lua_touserdata(L, -1);
+  }
+  t = las_newtask(L, lp, n);
+  las_start(t, 0);
+  return &t->f;
 }
 
 
@@ -770,7 +791,10 @@ static int task_traceback (lua_State *L) {
     las_traceback(L, t->co, 0);
   else if (las_getextra(L, 1, LAS_XTRACEBACK) == LUA_TNIL) {
     lua_pop(L, 1);
-    lua_pushliteral(L, "stack traceback: (none: the task is over)");
+    lua_pushstring(L, (t->f.item.state == LAS_CANCELLED)
+                          ? "stack traceback: (only debug mode keeps that of"
+                            " a cancelled task)"
+                          : "stack traceback: (none: the task is over)");
   }
   return 1;
 }
