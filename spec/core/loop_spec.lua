@@ -370,9 +370,11 @@ describe("a loop", function()
       gather = function() return (asyncio.gather(one)) end,
       shield = function() return asyncio.shield(asyncio.async(one)()) end,
       as_completed = function()
+        local result
         for task in asyncio.as_completed { one } do
-          return asyncio.await(task)
+          result = asyncio.await(task)
         end
+        return result
       end,
       group = function()
         return asyncio.task_group(function(group) return asyncio.await(group:create_task(one)) end)

@@ -481,12 +481,12 @@ describe("wait_for", function()
 
   it("does not overtake what was due before it", testing.virtual(function()
     local loop = asyncio.get_running_loop()
-    for _, scope in ipairs { asyncio.timeout_at, function(when)
+    for _, open in ipairs { asyncio.timeout_at, function(when)
       return asyncio.timeout(when - loop:time())
     end } do
       local future, when = loop:create_future(), loop:time() + 1
       loop:call_at(when, future.set_result, future, "on time")
-      local timeout <close> = scope(when)
+      local scope <close> = open(when)
       assert.equal("on time", asyncio.await(future))
     end
     local log = {}
