@@ -30,6 +30,19 @@ function check.boolean(v)
   end
 end
 
+--- Something that may have a method `write`.
+function check.file(v)
+  if type(v) ~= "table" and type(v) ~= "userdata" then
+    return "file"
+  end
+end
+
+function check.context(v)
+  if type(v) ~= "userdata" or getmetatable(v) ~= "asyncio.Context" then
+    return "asyncio.Context"
+  end
+end
+
 function check.callable(v)
   if type(v) == "function" then
     return nil
@@ -55,19 +68,26 @@ check.port = integer(0, 65535, "port out of range (0 to 65535)")
 check.bytes = integer(1, 0x7fffffff, "number of bytes out of range")
 check.count = integer(1, 0x7fffffff, "count out of range")
 
+--- The number that a value is to Lua's own functions, which take strings too.
+local function number_of(v)
+  return type(v) == "number" and v or type(v) == "string" and tonumber(v) or nil
+end
+
 function check.seconds(v)
-  if type(v) ~= "number" then
+  local n = number_of(v)
+  if not n then
     return "number"
-  elseif v ~= v then
+  elseif n ~= n then
     return "seconds expected, got NaN", true
   end
 end
 
 --- A time that something takes: more than none.
 function check.duration(v)
-  if type(v) ~= "number" then
+  local n = number_of(v)
+  if not n then
     return "number"
-  elseif v ~= v or v <= 0 then
+  elseif n ~= n or n <= 0 then
     return "a positive time in seconds expected", true
   end
 end

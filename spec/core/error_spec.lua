@@ -49,12 +49,20 @@ describe("an error class", function()
     assert.is_false(asyncio.isinstance(err, asyncio.TimeoutError))
   end)
 
-  it("prints whatever message and fields it was given", function()
-    for _, message in ipairs { 42, true, {}, setmetatable({}, { __tostring = function()
+  it("prints whatever has a text", function()
+    for _, message in ipairs { "text", 42, setmetatable({}, { __tostring = function()
       return "text"
     end }) } do
       assert.matches("^TimeoutError: ", tostring(asyncio.TimeoutError(message)))
     end
+    assert.equal("TimeoutError", tostring(asyncio.TimeoutError(nil, nil)))
+  end)
+
+  it("refuses other messages and fields, at the caller's line", function()
+    local text = witness.text(function() asyncio.TimeoutError({}) end) local here = witness.line()
+    assert.equal(here .. " bad argument #1 to 'TimeoutError' (string expected, got table)", text)
+    assert.matches("#2 to 'Error' %(table expected, got number%)",
+      witness.text(asyncio.Error, "text", 1))
   end)
 end)
 

@@ -436,6 +436,9 @@ describe("nonsense given to a future", function()
     assert.matches("bad argument #1 to 'set_exception' %(value expected%)",
       witness.text(function() future:set_exception() end))
     assert.matches("asyncio.Future expected, got nil", witness.text(future.result, nil))
+    assert.matches("asyncio.Future expected, got no value", witness.text(future.result))
+    assert.matches("bad argument #1 to 'cancel' %(string expected, got table%)",
+      witness.text(function() future:cancel({}) end))
     assert.matches("asyncio.Future expected, got table", witness.text(future.done, {}))
     assert.matches("asyncio.Loop expected", witness.text(asyncio.Future, 1))
     assert.is_false(future:done())

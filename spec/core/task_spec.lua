@@ -167,6 +167,15 @@ describe("a task", function()
     assert.equal(main, asyncio.current_task(asyncio.get_running_loop()))
   end))
 
+  it("is among all tasks of its loop until that is closed", function()
+    local loop = asyncio.new_event_loop()
+    loop:set_exception_handler(function() end)
+    loop:create_task(print)
+    assert.equal(1, asyncio.all_tasks(loop).n)
+    loop:close()
+    assert.same({ { n = 0 } }, { asyncio.all_tasks(loop), asyncio.current_task(loop) })
+  end)
+
   it("is among all tasks until it is done", testing.virtual(function()
     local main = asyncio.current_task()
     local task = asyncio.create_task(asyncio.sleep, 1)
@@ -913,6 +922,30 @@ describe("nonsense given to create_task", function()
     end
     assert.matches("function or awaitable expected", witness.text(asyncio.create_task))
     assert.equal(count, #asyncio.all_tasks())
+  end))
+
+  it("is an argument beside what takes none, too", testing.virtual(function()
+    local function object() return asyncio.async(print)() end
+    local count = #asyncio.all_tasks()
+    for i, call in ipairs {
+      function() asyncio.create_task(object(), 1) end,
+      function() asyncio.create_task(asyncio.Future(), nil, 2) end,
+      function() asyncio.create_task { object(), 1 } end,
+      function() asyncio.wait_for(object(), 1, 2) end,
+      function() asyncio.wait_for(asyncio.Future(), 1, 2) end,
+    } do
+      assert.matches(("#%d to '[%%a_]+' %%(only a function takes arguments%%)"):format(({ 2, 3, 1, 3, 3 })[i]),
+        witness.text(call))
+    end
+    assert.equal(count, #asyncio.all_tasks())
+    asyncio.await(asyncio.create_task(asyncio.async(function() end)(), nil))
+  end))
+
+  it("and to the constructor of tasks as well", testing.virtual(function()
+    local loop = asyncio.get_running_loop()
+    assert.matches("bad argument #3 to '[%a.]*Task' %(unknown option 'nme'%)",
+      witness.text(function() asyncio.Task(loop, print, { nme = 1 }) end))
+    assert.matches("asyncio.Loop expected, got no value", witness.text(asyncio.Task))
   end))
 
   it("or to a method of a task is named, too", testing.virtual(function()

@@ -286,6 +286,22 @@ describe("a timeout scope", function()
       witness.text(scope.reschedule, scope, 10))
   end))
 
+  it("limits one block: the next one that has it raises", testing.virtual(function()
+    local scope
+    do
+      local s <close> = asyncio.timeout(1)
+      scope = s
+    end
+    assert.matches("the timeout scope was closed before", witness.text(function()
+      local _ <close> = scope
+      asyncio.sleep(2)
+    end))
+    assert.equal("own", witness.text(function()
+      local _ <close> = scope
+      error("own", 0)
+    end))
+  end))
+
   it("moved into the past ends at the next wait", testing.virtual(function()
     witness.raises(asyncio.TimeoutError, function()
       local scope <close> = asyncio.timeout(100)

@@ -17,6 +17,32 @@ describe("sleep", function()
     assert.same({ n = 0 }, table.pack(asyncio.sleep(1)))
   end))
 
+  it("takes times of hundreds of years; beyond those it never ends", testing.virtual(function()
+    local start = now()
+    local forever = asyncio.create_task(asyncio.sleep, math.huge)
+    asyncio.sleep(1e10)
+    assert.near(1e10, now() - start, 1)
+    asyncio.sleep(1)
+    assert.is_false(forever:done())
+    forever:cancel()
+  end))
+
+  it("takes seconds as Lua's own functions take numbers", testing.virtual(function()
+    local start = now()
+    asyncio.sleep "1"
+    asyncio.fail_after("2", asyncio.sleep, "0x1")
+    asyncio.wait_for(asyncio.sleep, "2", "1")
+    local task = asyncio.create_task(asyncio.sleep, 100)
+    asyncio.wait { task, timeout = "1" }
+    witness.raises(asyncio.TimeoutError, function()
+      for _ in asyncio.as_completed { task, timeout = "1e0" } do
+        error "not yet"
+      end
+    end)
+    task:cancel()
+    assert.equal(5, now() - start)
+  end))
+
   it("ends at its time, in the order of the times", testing.virtual(function()
     local log = {}
     for i, delay in ipairs { 3, 1, 2, 1, 0.5 } do

@@ -178,7 +178,7 @@ describe("wait", function()
       ["one task or future at least expected"] = {},
       ["task or future expected, got thread"] = { asyncio.async(print)() },
       ["unknown option 'timout'"] = { a, timout = 1 },
-      ["option 'timeout' must be a number of seconds"] = { a, timeout = "1" },
+      ["option 'timeout' must be a number of seconds"] = { a, timeout = "soon" },
       ["option 'return_when' must be"] = { a, return_when = "SOMETIMES" },
       ["field 'n' must be the length"] = { a, n = -1 },
       ["a task cannot wait for itself"] = { asyncio.current_task() },

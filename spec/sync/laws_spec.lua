@@ -373,6 +373,21 @@ for name, w in pairs(waits) do
       other:close()
     end)
 
+    if name ~= "condition:wait" then  -- its grant has to wait for the lock
+      it("may be let go by a task of another loop, and goes on in its own", function()
+        local loop, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+        local object = loop:run_until_complete(function() return w.new() end)
+        local task = loop:create_task(w.wait, object)
+        loop:run_until_complete(function() asyncio.sleep(0) end)
+        other:run_until_complete(function() w.grant(object) end)
+        assert.is_false(task:done())
+        local result = loop:run_until_complete(task)
+        assert.equal(w.result == "self" and object or w.result, result)
+        loop:close()
+        other:close()
+      end)
+    end
+
     it("is gone from the object when its loop closes or is dropped", function()
       local loop = asyncio.new_event_loop()
       local object = loop:run_until_complete(function() return w.new() end)

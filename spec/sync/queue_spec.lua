@@ -449,6 +449,15 @@ for _, kind in ipairs(kinds) do
       assert.matches("more often", witness.text(queue.task_done, queue))
     end))
 
+    it("is shut down by a boolean or nothing", testing.virtual(function()
+      local queue = new()
+      assert.matches("bad argument #1 to 'shutdown' %(boolean expected, got string%)",
+        witness.text(function() queue:shutdown("x") end))
+      queue:put(1)
+      queue:shutdown(nil)
+      assert.equal(1, queue:qsize())
+    end))
+
     it("ends all waits when it is shut down", testing.virtual(function()
       for _, immediate in ipairs { true, false } do
         local log = {}

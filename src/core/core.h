@@ -377,6 +377,10 @@ LAS_API int las_isawaitable (lua_State *L, int i);
 /* Raises an argument error for 'arg' unless las_ensurefuture can take what
    lies at 'i'. */
 LAS_API void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg);
+/* Raises an argument error for the first of the values from 'first' on that
+   is not nil; the awaitable before them takes no arguments. 'arg': number of
+   the table that they come from, or 0. */
+LAS_API void las_checknoargs (lua_State *L, int first, int arg);
 /* Is the table at 'i' an awaitable or callable one, and so not a list? */
 LAS_API int las_isthing (lua_State *L, int i);
 
@@ -729,6 +733,9 @@ LAS_API las_Loop *las_checkloop (lua_State *L, int i);
 /* The running loop, else the one set by set_event_loop, else raises. */
 LAS_API las_Loop *las_defaultloop (lua_State *L);
 LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
+
+/* a moment that never comes: 570 years */
+#define LAS_FAR		UINT64_C(18000000000000000000)
 
 LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
 /* the moment 'seconds' from now on the loop's clock */

@@ -104,6 +104,15 @@ int las_isawaitable (lua_State *L, int i) {
 }
 
 
+void las_checknoargs (lua_State *L, int first, int arg) {
+  int i;
+  for (i = first; i <= lua_gettop(L); i++) {
+    luaL_argcheck(L, lua_isnil(L, i), (arg != 0) ? arg : i,
+                  "only a function takes arguments");
+  }
+}
+
+
 int las_isthing (lua_State *L, int i) {
   if (getawait(L, i)) {
     lua_pop(L, 1);

@@ -374,6 +374,7 @@ static int coroutine_create (lua_State *L) {
 
 
 static int coroutine_wrap (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
   coroutine_create(L);
   lua_pushcclosure(L, callwrap, 2);

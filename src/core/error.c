@@ -141,12 +141,38 @@ static int asyncio_isinstance (lua_State *L) {
 }
 
 
+/* Raises for an argument of a class's constructor, which is called by way of
+   its metatable: so Lua counts the class and knows no name. */
+static int wrongargument (lua_State *L, int arg, const char *expected) {
+  const char *name;
+  lua_getfield(L, 1, "name");
+  name = lua_tostring(L, -1);
+  return luaL_error(L, "bad argument #%d to '%s' (%s expected, got %s)",
+                    arg - 1, (name != NULL) ? name : "?", expected,
+                    luaL_typename(L, arg));
+}
+
+
+/* A string, a number, or what says itself how it reads. */
+static int istext (lua_State *L, int i) {
+  if (lua_isstring(L, i))
+    return 1;
+  if (luaL_getmetafield(L, i, "__tostring") == LUA_TNIL)
+    return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+
 /* Class([message [, fields]]) */
 static int class_call (lua_State *L) {
+  if (!lua_isnoneornil(L, 2) && !istext(L, 2))
+    return wrongargument(L, 2, "string");
+  if (!lua_isnoneornil(L, 3) && !lua_istable(L, 3))
+    return wrongargument(L, 3, "table");
   lua_settop(L, 3);
   lua_newtable(L);
   if (!lua_isnil(L, 3)) {
-    luaL_checktype(L, 3, LUA_TTABLE);
     lua_pushnil(L);
     while (lua_next(L, 3)) {
       lua_pushvalue(L, -2);

@@ -344,6 +344,7 @@ static void setmessage (lua_State *L) {
 
 static int future_cancel (lua_State *L) {
   las_Future *f = las_checkfuture(L, 1);
+  luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
   if (!lua_isnil(L, 2) && f->item.state == LAS_PENDING)
     setmessage(L);

@@ -414,7 +414,9 @@ static int loop_get_debug (lua_State *L) {
 
 static int loop_set_slow_callback_duration (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
-  lp->slow = las_checkseconds(L, 2);
+  lua_Number slow = las_checkseconds(L, 2);
+  luaL_argcheck(L, slow >= 0, 2, "a time in seconds expected");
+  lp->slow = slow;
   las_debugwatch(lp);
   return 0;
 }

@@ -168,10 +168,14 @@ void *las_test (lua_State *L, las_State *S, int i, enum las_Type t) {
 void *las_check (lua_State *L, int i, enum las_Type t) {
   void *p = las_test(L, las_state(L), i, t);
   if (las_unlikely(p == NULL)) {
+    const char *name;  /* its metatable keeps it alive */
+    int top = lua_gettop(L);
     las_getanchored(L, LAS_UTYPES);
     lua_rawgeti(L, -1, t);
     lua_getfield(L, -1, "__name");
-    luaL_typeerror(L, i, lua_tostring(L, -1));
+    name = lua_tostring(L, -1);
+    lua_settop(L, top);  /* there may be no argument 'i' */
+    luaL_typeerror(L, i, name);
   }
   return p;
 }

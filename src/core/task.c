@@ -604,12 +604,14 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
   if (!las_tobody(L, body, first)) {
     if (!las_isawaitable(L, body))
       return luaL_typeerror(L, first, "function or awaitable");
+    las_checknoargs(L, body + 1, options);
     lua_settop(L, body);  /* a task that awaits it */
     las_getanchored(L, LAS_UAWAIT);
     lua_insert(L, body);
     n = 1;
   }
   if (las_unlikely(lua_type(L, body) == LUA_TTHREAD)) {
+    las_checknoargs(L, body + 1, options);
     lua_settop(L, body);
     n = 0;
   }
@@ -641,19 +643,20 @@ static int loop_create_task (lua_State *L) {
 /* Task(loop, coroutine, options): what task factories end in */
 static int asyncio_Task (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
-  int n;
   lua_settop(L, 3);
   if (lua_isnil(L, 3))
     lua_settop(L, 2);
   else {
+    static const char *const names[] = {
+      "name", "eager_start", "context", "time_slice", NULL
+    };
+    int n;
     luaL_checktype(L, 3, LUA_TTABLE);
+    las_checkoptions(L, 3, names);
     lua_newtable(L);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, 1);
-    for (n = 0; n < 4; n++) {
-      static const char *const names[] = {
-        "name", "eager_start", "context", "time_slice"
-      };
+    for (n = 0; names[n] != NULL; n++) {
       lua_getfield(L, 3, names[n]);
       lua_setfield(L, -2, names[n]);
     }
@@ -666,7 +669,8 @@ static int asyncio_Task (lua_State *L) {
 
 static int asyncio_current_task (lua_State *L) {
   las_State *S = las_state(L);
-  las_Loop *lp = lua_isnoneornil(L, 1) ? S->loop : las_checkloop(L, 1);
+  las_Loop *lp = lua_isnoneornil(L, 1)
+      ? S->loop : (las_Loop *)las_check(L, 1, LAS_TLOOP);
   if (lp != NULL && lp->current != NULL)
     las_pushanchored(L, lp, lp->current->f.item.slot);
   else
@@ -677,8 +681,8 @@ static int asyncio_current_task (lua_State *L) {
 
 static int asyncio_all_tasks (lua_State *L) {
   las_State *S = las_state(L);
-  las_Loop *lp = lua_isnoneornil(L, 1) ? las_checkrunning(L)
-                                       : las_checkloop(L, 1);
+  las_Loop *lp = lua_isnoneornil(L, 1)
+      ? las_checkrunning(L) : (las_Loop *)las_check(L, 1, LAS_TLOOP);
   lua_Integer n = 0;
   uint32_t slot;
   lua_createtable(L, (int)lp->ntasks, 1);

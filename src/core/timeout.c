@@ -169,6 +169,8 @@ static int asyncio_wait_for (lua_State *L) {
   lua_Number when = 0;
   luaL_checkany(L, AW);
   las_checkstartable(L, t->f.loop, AW, AW);
+  if (lua_isthread(L, AW) || las_isawaitable(L, AW))
+    las_checknoargs(L, LIMIT + 1, 0);
   if (lua_gettop(L) < LIMIT)
     lua_settop(L, LIMIT);
   forever = lua_isnil(L, LIMIT);
@@ -196,8 +198,11 @@ static Timeout *checkscope (lua_State *L) {
 static int timeout_close (lua_State *L) {
   Timeout *s = checkscope(L);
   int expired = (s->phase == EXPIRED);
-  if (s->phase == CLOSED || s->phase == LATE)
+  if (s->phase == CLOSED || s->phase == LATE) {
+    if (lua_isnoneornil(L, 2))
+      return luaL_error(L, "the timeout scope was closed before");
     return 0;
+  }
   disarm(s);
   s->phase = expired ? LATE : CLOSED;
   if (expired && s->task->f.item.phase != LAS_DONE &&

@@ -7,9 +7,6 @@
 #include "core/core.h"
 
 
-#define FAR	((uint64_t)1 << 62)	/* a moment that never comes */
-
-
 uint64_t las_now (las_Loop *lp) {
   return lp->virtual ? lp->clock : uv_hrtime();
 }
@@ -19,13 +16,13 @@ uint64_t las_moment (lua_Number when) {
   lua_Number ns = when * 1e9;
   if (!(ns > 0))
     return 0;
-  return (ns < (lua_Number)FAR) ? (uint64_t)ns : FAR;
+  return (ns < (lua_Number)LAS_FAR) ? (uint64_t)ns : LAS_FAR;
 }
 
 
 uint64_t las_after (las_Loop *lp, lua_Number seconds) {
   uint64_t delay = las_moment(seconds), now = las_now(lp);
-  return (delay < FAR - now) ? now + delay : FAR;
+  return (delay < LAS_FAR - now) ? now + delay : LAS_FAR;
 }
 
 

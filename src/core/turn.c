@@ -116,7 +116,8 @@ static void waituntil (las_Loop *lp, uint64_t when) {
 
 /* The first moment at which something is due. */
 static uint64_t nextdue (const las_Loop *lp) {
-  uint64_t when = (lp->heap.n > 0) ? lp->heap.v[0].when : NEVER;
+  uint64_t when = (lp->heap.n > 0 && lp->heap.v[0].when < LAS_FAR)
+                  ? lp->heap.v[0].when : NEVER;
   if (lp->grace != 0 && lp->grace < when)
     when = lp->grace;
   if (lp->limit != 0 && !lp->virtual && lp->limit < when)

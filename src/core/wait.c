@@ -181,9 +181,10 @@ static int checktimeout (lua_State *L, lua_Number *seconds) {
   int has = lua_istable(L, OPTIONS) &&
             lua_getfield(L, OPTIONS, "timeout") != LUA_TNIL;
   if (has) {
-    *seconds = lua_tonumber(L, -1);
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER && *seconds == *seconds,
-                  1, "option 'timeout' must be a number of seconds");
+    int isnumber;
+    *seconds = lua_tonumberx(L, -1, &isnumber);
+    luaL_argcheck(L, isnumber && *seconds == *seconds, 1,
+                  "option 'timeout' must be a number of seconds");
   }
   lua_settop(L, OPTIONS);
   return has;

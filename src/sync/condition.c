@@ -12,7 +12,8 @@
 
 enum {LOCK = LAS_USOWN, NUSER = LOCK};  /* user values */
 
-enum {SELF = 1, PREDICATE};  /* stack of 'wait' and 'wait_for' */
+/* stack of 'wait' and 'wait_for'; MESSAGE: of the cancel to be raised */
+enum {SELF = 1, PREDICATE, MESSAGE};
 
 typedef struct Condition {
   las_Line line;	/* first; those not notified yet */
@@ -144,6 +145,7 @@ static void checkloop (lua_State *L, const Condition *c) {
 static int condition_notify (lua_State *L) {
   Condition *c = checkheld(L);
   lua_Integer n = luaL_optinteger(L, 2, 1);
+  luaL_argcheck(L, n >= 0, 2, "a number of tasks expected");
   checkloop(L, c);
   notify(c, n);
   return 0;
@@ -186,7 +188,31 @@ static int takethrow (lua_State *L, las_Task **t) {
 }
 
 
+/* Keeps the message of a cancel until that is raised, so that the task has
+   room for that of the next: the last one counts. */
+static void takemessage (lua_State *L, const las_Task *t) {
+  lua_settop(L, MESSAGE);
+  las_pushanchored(L, t->f.loop, t->f.item.slot);
+  if (las_getextra(L, -1, LAS_XMESSAGE) != LUA_TNIL) {
+    lua_pushnil(L);
+    las_setextra(L, -3, LAS_XMESSAGE);
+  }
+  lua_replace(L, MESSAGE);
+  lua_settop(L, MESSAGE);
+}
+
+
+static void givemessage (lua_State *L, const las_Task *t) {
+  las_pushanchored(L, t->f.loop, t->f.item.slot);
+  lua_pushvalue(L, MESSAGE);
+  las_setextra(L, -2, LAS_XMESSAGE);
+  lua_settop(L, MESSAGE);
+}
+
+
 static int rethrow (lua_State *L, las_Task *t) {
+  if (lua_gettop(L) == MESSAGE && !lua_isnil(L, MESSAGE))
+    givemessage(L, t);
   t->f.item.flags |= LAS_FTHROW;
   las_checkwake(L);
   return 0;  /* to avoid warnings: it has raised */
@@ -239,6 +265,7 @@ static int waitk (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   if (!thrown)  /* the lock was given to it? */
     return finish(L, t, c, state);
+  takemessage(L, t);
   if (state == 0 && t->wait == &relockwait)
     state |= NOTIFIED;
   return relock(L, t, c, state | CANCELLED);

@@ -478,6 +478,8 @@ static int queue_join (lua_State *L) {
 /* queue:shutdown([immediate]): no more puts; 'immediate' drops the items */
 static int queue_shutdown (lua_State *L) {
   Queue *q = checkqueue(L);
+  luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_isboolean(L, 2), 2,
+                   "boolean");
   q->shut = 1;
   if (lua_toboolean(L, 2) && count(q) > 0) {
     lua_Integer n = count(q);

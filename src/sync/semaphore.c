@@ -14,6 +14,7 @@ typedef struct Semaphore {
   las_Line line;	/* first */
   lua_Integer value;	/* permits that are free */
   lua_Integer bound;	/* more than these are never free */
+  int bounded;		/* was it made with that bound? */
 } Semaphore;
 
 static const las_Wait semwait = {.name = "semaphore",
@@ -27,11 +28,6 @@ static Semaphore *checksem (lua_State *L) {
     s->line.given = 0;
   }
   return s;
-}
-
-
-static int isbounded (const Semaphore *s) {
-  return s->bound != LUA_MAXINTEGER;
 }
 
 
@@ -59,6 +55,7 @@ static int asyncio_Semaphore (lua_State *L) {
 static int asyncio_BoundedSemaphore (lua_State *L) {
   Semaphore *s = newsem(L);
   s->bound = s->value;
+  s->bounded = 1;
   return 1;
 }
 
@@ -120,9 +117,14 @@ static int release (Semaphore *s) {
 }
 
 
+static int raisetoooften (lua_State *L) {
+  return luaL_error(L, "the semaphore was released too often");
+}
+
+
 static int semaphore_release (lua_State *L) {
   if (!release(checksem(L)))
-    return luaL_error(L, "the semaphore was released too often");
+    return raisetoooften(L);
   return 0;
 }
 
@@ -133,9 +135,11 @@ static int semaphore_locked (lua_State *L) {
 }
 
 
-/* End of 'local _ <close> = semaphore:acquire()'. */
+/* End of 'local _ <close> = semaphore:acquire()'. An error on its way says
+   more than one about the permits. */
 static int semaphore_close (lua_State *L) {
-  release(checksem(L));
+  if (!release(checksem(L)) && lua_isnoneornil(L, 2))
+    return raisetoooften(L);
   return 0;
 }
 
@@ -150,7 +154,7 @@ static int semaphore_gc (lua_State *L) {
 static int semaphore_tostring (lua_State *L) {
   Semaphore *s = checksem(L);
   lua_pushfstring(L, "%s<value=%I, waiters=%d>",
-                  isbounded(s) ? "BoundedSemaphore" : "Semaphore",
+                  s->bounded ? "BoundedSemaphore" : "Semaphore",
                   (LUAI_UACINT)s->value, las_listcount(&s->line.waiters));
   return 1;
 }
