@@ -206,6 +206,178 @@ scenario("sync", function()
   end)
 end)
 
+-- What lock and queue have not shown already.
+scenario("primitives", function()
+  play(function()
+    local event, condition = asyncio.Event(), asyncio.Condition()
+    local barrier, semaphore = asyncio.Barrier(2), asyncio.BoundedSemaphore(1)
+    local ready, log = false, {}
+    asyncio.gather(function()
+      local _ <close> = condition:acquire()
+      condition:wait_for(function() return ready end)
+      log[#log + 1] = "condition"
+    end, function()
+      event:wait()
+      local _ <close> = condition:acquire()
+      ready = true
+      condition:notify_all()
+    end, function()
+      local _ <close> = semaphore:acquire()
+      asyncio.sleep(1)
+      event:set()
+    end, function()
+      expect(asyncio.TimeoutError, pcall(asyncio.wait_for, semaphore.acquire, 0.5, semaphore))
+      semaphore:acquire()
+      semaphore:release()
+      log[#log + 1] = "semaphore"
+    end)
+    equal(#log, 2)
+    local first, second = asyncio.gather(function() return barrier:wait() end,
+      function() return barrier:wait() end)
+    equal(first + second, 3)
+    expect(asyncio.BrokenBarrierError, pcall(asyncio.gather, function() barrier:wait() end,
+      function() asyncio.sleep(1) barrier:abort() end))
+    local waiting = asyncio.create_task(condition.wait, condition)
+    expect(asyncio.CancelledError, pcall(function() waiting:cancel() asyncio.await(waiting) end))
+    equal(condition:locked(), false)
+  end)
+end)
+
+scenario("queues", function()
+  play(function()
+    local lifo, sorted = asyncio.LifoQueue(2), asyncio.PriorityQueue(0, function(a, b) return a > b end)
+    local got = {}
+    asyncio.gather(function()
+      for i = 1, 40 do
+        sorted:put(i * 7 % 41)
+      end
+      for i = 1, 3 do
+        lifo:put(i)
+      end
+    end, function()
+      asyncio.sleep(1)
+      for i = 1, 3 do
+        got[i] = lifo:get()
+        lifo:task_done()
+      end
+    end, function()
+      asyncio.sleep(0)
+      lifo:join()
+    end)
+    equal(table.concat(got, " "), "2 1 3")
+    local last = 41
+    while not sorted:empty() do
+      local item = sorted:get_nowait()
+      equal(item, last - 1)
+      last = item
+    end
+    local getter = asyncio.create_task(sorted.get, sorted)
+    local left = asyncio.create_task(sorted.get, sorted)
+    asyncio.sleep(0)
+    left:cancel()
+    sorted:shutdown(true)
+    expect(asyncio.QueueShutDown, pcall(asyncio.await, getter))
+    expect(asyncio.CancelledError, pcall(asyncio.await, left))
+  end)
+end)
+
+scenario("waits", function()
+  play(function()
+    local function nap(n) asyncio.sleep(n) return n end
+    -- So many are done, unless memory was short for one of them.
+    local function count(done, n)
+      for _, task in ipairs(done) do
+        task:result()
+      end
+      equal(#done, n)
+    end
+    local function tasks()
+      local list = {}
+      for i = 1, 3 do
+        list[i] = asyncio.create_task(nap, i)
+      end
+      return list
+    end
+    local list = tasks()
+    list.return_when = "FIRST_COMPLETED"
+    local done, pending = asyncio.wait(list)
+    count(done, 1) equal(#pending, 2)
+    asyncio.wait(pending)
+    list = tasks()
+    list.timeout = 1.5
+    done, pending = asyncio.wait(list)
+    count(done, 1) equal(#pending, 2)
+    local sum = 0
+    for task in asyncio.as_completed(tasks()) do
+      sum = sum + task:result()
+    end
+    equal(sum, 6)
+    local waiting = asyncio.create_task(asyncio.wait, tasks())
+    asyncio.sleep(0)
+    waiting:cancel()
+    expect(asyncio.CancelledError, pcall(asyncio.await, waiting))
+    asyncio.sleep(5)
+    expect(asyncio.TimeoutError, pcall(asyncio.fail_after, 1, asyncio.sleep, 10))
+    asyncio.move_on_after(1, asyncio.sleep, 10)
+  end)
+end)
+
+-- Looking at tasks changes nothing of them.
+scenario("views", function()
+  play(function()
+    local sink = { write = function() end }
+    local lock = asyncio.Lock()
+    local function deep(n)
+      if n > 0 then
+        return (deep(n - 1))
+      end
+      local _ <close> = lock:acquire()
+      asyncio.sleep(10)
+      return "deep"
+    end
+    local inner = asyncio.create_task { deep, 3, name = "inner" }
+    local outer = asyncio.create_task(asyncio.gather, inner, function() return deep(0) end)
+    asyncio.sleep(1)
+    if outer:done() then
+      outer:result()
+    end
+    equal(type(tostring(inner)), "string")
+    equal(#asyncio.call_graph(inner).awaited_by, 1)
+    asyncio.print_call_graph(inner, sink)
+    asyncio.dump(sink)
+    inner:print_stack(nil, sink)
+    equal(#inner:get_stack() > 0, true)
+    equal(inner:traceback():find("deep", 1, true) ~= nil, true)
+    equal(#asyncio.all_tasks(), 4)
+    equal(type(asyncio.get_running_loop():stats()), "table")
+    equal(asyncio.await(outer), "deep")
+    equal(asyncio.uninterrupted(deep, 0), "deep")
+  end)
+end)
+
+-- On the loop's factory, on a task's own wish, and by a task that ends at once.
+scenario("eager", function()
+  play(function()
+    local loop = asyncio.get_running_loop()
+    local function body(n) asyncio.sleep(n) return n end
+    loop:set_task_factory(asyncio.eager_task_factory)
+    local now, later = asyncio.create_task(body, 0), asyncio.create_task(body, 1)
+    equal(asyncio.await(now), 0)
+    equal(asyncio.await(later), 1)
+    loop:set_task_factory(nil)
+    local failed = asyncio.create_task { eager_start = true, error, "mine" }
+    local ok, err = pcall(asyncio.await, failed)
+    equal(ok, false)
+    if not tostring(err):find "mine" then
+      error(err, 0)
+    end
+    local nested = asyncio.create_task { eager_start = true, function()
+      return asyncio.await(asyncio.create_task { eager_start = true, body, 2 })
+    end }
+    equal(asyncio.await(nested), 2)
+  end)
+end)
+
 scenario("coroutines", function()
   play(function()
     local closed = 0
@@ -404,6 +576,47 @@ scenario("tcp", function()
     writer:close()
     writer:wait_closed()
   end)
+  if reported or not ok then
+    error(reported or err, 0)
+  end
+end)
+
+-- A Unix socket, a name that is looked up, and readers that are cancelled.
+scenario("streams", function()
+  local path, reported = os.tmpname(), nil
+  os.remove(path)
+  local ok, err = pcall(asyncio.run, function()
+    asyncio.get_running_loop():set_exception_handler(function(_, context)
+      reported = reported or context.exception or context.message
+    end)
+    local function serve(reader, writer)
+      local done, why = asyncio.pcall(function()
+        for line in reader:lines() do
+          writer:write(line, "\n")
+        end
+      end)
+      reported = reported or not done and why
+    end
+    local scope <close> = asyncio.timeout(5)
+    local _ <close> = asyncio.start_unix_server(serve, path)
+    local tcp <close> = asyncio.start_server(serve, "localhost", 0)
+    for _, open in ipairs {
+      function() return asyncio.open_unix_connection(path) end,
+      function() return asyncio.open_connection("localhost", tcp:sockets()[1].port) end,
+    } do
+      local reader, writer = open()
+      expect(asyncio.TimeoutError, pcall(asyncio.wait_for, reader.readexactly, 0, reader, 5))
+      writer:writelines { "one\n", "two\n", "and more" }
+      writer:write_eof()
+      equal(reader:readuntil "\n", "one\n")
+      equal(reader:peek(2), "tw")
+      expect(asyncio.IncompleteReadError, pcall(reader.readexactly, reader, 100))
+      writer:close()
+      writer:wait_closed()
+    end
+    expect(asyncio.OSError, pcall(asyncio.open_unix_connection, path .. ".not"))
+  end)
+  os.remove(path)
   if reported or not ok then
     error(reported or err, 0)
   end
