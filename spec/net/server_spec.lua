@@ -81,6 +81,34 @@ describe("start_server", function()
     end
   end))
 
+  it("makes these tasks by the loop's factory, be it an eager one", testing.async(function()
+    local loop = asyncio.get_running_loop()
+    local function serve(factory)
+      local server <close> = asyncio.start_server(echo, HOST, 0)
+      loop:set_task_factory(factory)
+      local _, answer = pcall(ask, port_of(server))
+      loop:set_task_factory(nil)
+      until_true(function() return tostring(server):match "connections=0" end)
+      return answer
+    end
+    local made = 0
+    assert.equal("ping\n", serve(function(l, co, options)
+      made = made + 1
+      return asyncio.Task(l, co, options)
+    end))
+    assert.equal(1, made)
+    assert.equal("ping\n", serve(asyncio.eager_task_factory))
+    local reports = witness.reports()
+    assert.not_equal("ping\n", serve(function() error("no more tasks") end))
+    assert.equal("a connection could not be served", reports[1].message)
+    assert.matches("no more tasks", tostring(reports[1].exception))
+    assert.not_equal("ping\n", serve(function(l)  -- one that is over at once
+      local future = l:create_future()
+      future:set_result()
+      return future
+    end))
+  end))
+
   it("without a host listens on every interface, one port for both families",
     testing.async(function()
       for _, host in ipairs { false, "" } do

@@ -139,7 +139,7 @@ void las_disconnected (las_Stream *st) {
 /* The handler is over: what it wrote goes out, unless it failed. */
 static void onhandled (las_Watch *w, las_Future *f) {
   las_Stream *st = las_owner(w, las_Stream, done);
-  if (f->item.state == LAS_FAILED)
+  if (f->item.state == LAS_FAILED && f->item.type == LAS_TASK)
     las_reportnow(f->loop, (las_Task *)f, "the handler of a connection failed");
   if (f->item.state == LAS_FINISHED)
     las_closestream(st);
@@ -181,43 +181,85 @@ static int acceptfd (int fd) {
 }
 
 
-/* Ties stream and task to the server. C only. */
-static void join (las_Listener *s, las_Stream *st, las_Task *t) {
+/* Ties the stream to the server, until it is closed and its handler over.
+   C only. */
+static void join (las_Listener *s, las_Stream *st) {
   st->server = s;
   s->refs++;
   s->nopen++;
   st->refs++;
   st->done.item.type = LAS_WATCH;
   st->done.told = onhandled;
-  las_append(&t->f.waiters, &st->done.item);
 }
 
 
-/* connection(handler, socket, &fd): makes the stream and the task of an
-   accepted descriptor; sets fd to -1 once something owns it. */
+/* The future is that of the handler. C only. */
+static void watchhandler (las_Stream *st, las_Future *f) {
+  if (f->item.state == LAS_PENDING)
+    las_append(&f->waiters, &st->done.item);
+  else  /* a factory's own task */
+    onhandled(&st->done, f);
+}
+
+
+/* an accepted connection */
+typedef struct Accepted {
+  las_Socket *from;
+  int fd;		/* -1 once the stream owns it */
+  las_Stream *st;	/* not NULL once it is joined and has no handler yet */
+} Accepted;
+
+
+/* connection(handler, accepted): makes its stream, and a task that handles
+   it. What can raise comes before the stream is open, but for a factory. */
 static int connection (lua_State *L) {
-  las_Socket *k = (las_Socket *)lua_touserdata(L, 2);
-  int *fd = (int *)lua_touserdata(L, 3);
-  las_Listener *s = k->server;
+  Accepted *a = (Accepted *)lua_touserdata(L, 2);
+  las_Listener *s = a->from->server;
+  las_Loop *lp = s->loop;
+  las_Task *t = NULL;
   las_Stream *st;
-  las_Task *t;
   lua_pushvalue(L, 1);
-  st = las_pushstream(L, s->loop, s->limit, k->isunix);
-  t = las_newtask(L, s->loop, 2);
-  if (las_openstream(st, *fd, k->isunix) != 0)
-    las_cancel(&t->f);  /* it never runs */
-  else {
-    *fd = -1;
-    if (!k->isunix) {
-      uv_tcp_nodelay(&st->uv.tcp, 1);
-      if (s->keepalive)
-        uv_tcp_keepalive(&st->uv.tcp, 1, 60);
+  st = las_pushstream(L, lp, s->limit, a->from->isunix);
+  if (!lp->factory)
+    t = las_newtask(L, lp, 2);
+  if (las_openstream(st, a->fd, a->from->isunix) != 0) {
+    if (t != NULL) {
+      las_cancel(&t->f);  /* it never runs */
+      las_start(t, 0);
     }
-    join(s, st, t);
-    las_startreading(st);
+    return 0;
   }
-  las_start(t, 0);
+  a->fd = -1;
+  if (!a->from->isunix) {
+    uv_tcp_nodelay(&st->uv.tcp, 1);
+    if (s->keepalive)
+      uv_tcp_keepalive(&st->uv.tcp, 1, 60);
+  }
+  join(s, st);
+  las_startreading(st);
+  if (t != NULL) {
+    watchhandler(st, &t->f);
+    las_start(t, 0);
+  }
+  else {
+    a->st = st;
+    watchhandler(st, las_spawn(L, lp, 2));
+    a->st = NULL;
+  }
   return 0;
+}
+
+
+/* What nobody has taken over is closed: there was no memory, or the task
+   factory failed. */
+static void giveup (Accepted *a) {
+  if (a->fd >= 0)
+    close(a->fd);
+  if (a->st != NULL) {
+    las_Loop *lp = a->from->server->loop;
+    las_abortstream(a->st);
+    las_handled(lp, a->st);
+  }
 }
 
 
@@ -247,17 +289,17 @@ enum {JOB = 1, SERVER, FUNCTION, CONNECTION};
 
 
 /* Calls 'connection' in the context of the server. */
-static int callconnection (lua_State *L, las_Socket *k, int *fd) {
-  int status, top = lua_gettop(L), contexts = k->server->loop->S->contexts;
+static int callconnection (lua_State *L, Accepted *a) {
+  int contexts = a->from->server->loop->S->contexts;
+  int status, top = lua_gettop(L);
   if (las_unlikely(contexts)) {
     lua_getiuservalue(L, SERVER, LAS_SCONTEXT);
     las_swapcontext(L);
   }
   lua_pushvalue(L, CONNECTION);
   lua_pushvalue(L, FUNCTION);
-  lua_pushlightuserdata(L, k);
-  lua_pushlightuserdata(L, fd);
-  status = lua_pcall(L, 3, 0, 0);
+  lua_pushlightuserdata(L, a);
+  status = lua_pcall(L, 2, 0, 0);
   if (las_unlikely(contexts)) {
     lua_pushvalue(L, top + 1);
     las_swapcontext(L);
@@ -273,8 +315,8 @@ static int callconnection (lua_State *L, las_Socket *k, int *fd) {
 static void acceptbatch (lua_State *L, las_Listener *s, las_Socket *k) {
   int i;
   for (i = 0; i < BATCH && !isfull(s) && !s->closed; i++) {
-    int fd = acceptfd(k->fd);
-    if (fd < 0) {
+    Accepted a = {k, acceptfd(k->fd), NULL};
+    if (a.fd < 0) {
       k->ready = 0;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
         int err = -errno;
@@ -283,10 +325,9 @@ static void acceptbatch (lua_State *L, las_Listener *s, las_Socket *k) {
       }
       return;
     }
-    if (callconnection(L, k, &fd) != LUA_OK)
+    if (callconnection(L, &a) != LUA_OK)
       pushfailure(L, s->loop, "a connection could not be served");
-    if (fd >= 0)
-      close(fd);
+    giveup(&a);
   }
 }
 
