@@ -183,6 +183,43 @@ describe("an error in a gather", function()
   end))
 end)
 
+describe("a gather of thousands", function()
+  local list = { n = witness.many(5000) }
+  for i = 1, list.n do
+    list[i] = function() return i end
+  end
+
+  it("leaves the collector as it was", testing.virtual(function()
+    collectgarbage()
+    local results = asyncio.gather(list)
+    assert.equal(list.n, results[list.n])
+    assert.is_true(collectgarbage("isrunning"))
+    collectgarbage("stop")
+    asyncio.gather(list)
+    local running = collectgarbage("isrunning")
+    collectgarbage("restart")
+    assert.is_false(running)
+  end))
+
+  it("leaves it so, too, when a task cannot be made", testing.virtual(function()
+    local loop = asyncio.get_running_loop()
+    local made = 0
+    collectgarbage()
+    loop:set_task_factory(function(l, co, options)
+      made = made + 1
+      if made == list.n then
+        error("no more", 0)
+      end
+      return asyncio.Task(l, co, options)
+    end)
+    assert.same({ false, "no more" }, { pcall(asyncio.gather, list) })
+    loop:set_task_factory(nil)
+    assert.is_true(collectgarbage("isrunning"))
+    assert.equal(list.n, made)
+    turns(2)
+  end))
+end)
+
 describe("cancelling a gathering task", function()
   it("tells its message to all children, through gathers in gathers", testing.virtual(function()
     local log = {}

@@ -54,7 +54,7 @@ void las_checkchildren (lua_State *L, las_Task *t, int n) {
 }
 
 
-void las_startchildren (lua_State *L, las_Loop *lp, int n) {
+static void startall (lua_State *L, las_Loop *lp, int n) {
   int i, seen, top = lua_gettop(L);
   lua_newtable(L);
   seen = lua_gettop(L);
@@ -81,6 +81,49 @@ void las_startchildren (lua_State *L, las_Loop *lp, int n) {
     lua_rawseti(L, LAS_CLIST, i);
   }
   lua_settop(L, top);
+}
+
+
+/* The same as a Lua function, called with what lay at these places. */
+static int startfunction (lua_State *L) {
+  enum {LOOP = LAS_COPTIONS + 1, COUNT};
+  startall(L, (las_Loop *)lua_touserdata(L, LOOP),
+           (int)lua_tointeger(L, COUNT));
+  return 0;
+}
+
+
+/* Without the collector. */
+static void startquietly (lua_State *L, las_Loop *lp, int n) {
+  int status;
+  luaL_checkstack(L, 8, NULL);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushcclosure(L, startfunction, 1);
+  lua_pushvalue(L, LAS_CLIST);
+  lua_pushvalue(L, LAS_COPTIONS);
+  lua_pushlightuserdata(L, lp);
+  lua_pushinteger(L, n);
+  lua_gc(L, LUA_GCSTOP);
+  status = lua_pcall(L, 4, 0, 0);
+  lua_gc(L, LUA_GCRESTART);
+  if (status != LUA_OK)
+    lua_error(L);
+}
+
+
+/* Would so many new tasks make the collector run several times, only to find
+   all of them alive? */
+static int ismuch (lua_State *L, int n) {
+  return n >= 64 && lua_gc(L, LUA_GCISRUNNING) &&
+         n > lua_gc(L, LUA_GCCOUNT) / 5;  /* a task is a KB and a bit */
+}
+
+
+void las_startchildren (lua_State *L, las_Loop *lp, int n) {
+  if (las_unlikely(ismuch(L, n)))
+    startquietly(L, lp, n);
+  else
+    startall(L, lp, n);
 }
 
 

@@ -102,46 +102,42 @@ static int gather_gc (lua_State *L) {
 ** ===================================================================
 */
 
-/* Replaces the done future on top by its first result, or by its error.
+/* Replaces the done future 'f' on top by its first result, or by its error.
    Returns whether it was an error. [-1, +1, m] */
-static int firstvalue (lua_State *L) {
-  int top = lua_gettop(L);
-  las_Future *f = (las_Future *)lua_touserdata(L, top);
-  if (las_isbad(f)) {
-    f->item.flags |= LAS_FSEEN;
-    las_pusherror(L, top);
-  }
+static int firstvalue (lua_State *L, las_Future *f) {
+  f->item.flags |= LAS_FSEEN;
+  if (las_isbad(f))
+    las_pusherror(L, -1);
+  else if (f->item.flags & LAS_FVOID)
+    lua_pushnil(L);
   else {
-    int n = las_outcome(L, top);
-    lua_pop(L, (n > 0) ? n - 1 : 0);
-    if (n == 0)
-      lua_pushnil(L);
+    int n = las_outcome(L, lua_gettop(L));
+    lua_pop(L, n - 1);
   }
-  lua_replace(L, top);
-  lua_settop(L, top);
+  lua_replace(L, -2);
   return las_isbad(f);
 }
 
 
-static int asarguments (lua_State *L, int n) {
-  int i;
+static int asarguments (lua_State *L, const las_Children *all) {
+  int i, n = all->n;
   luaL_checkstack(L, n + 4, "too many results");
   for (i = 1; i <= n; i++) {
     lua_rawgeti(L, LIST, i);
-    firstvalue(L);
+    firstvalue(L, all->child[i - 1].f);
   }
   return n;
 }
 
 
-static int astable (lua_State *L, int n) {
+static int astable (lua_State *L, const las_Children *all) {
   enum {RESULT = GATHER + 1, FAILED};
-  int i;
+  int i, n = all->n;
   lua_createtable(L, n, 2);
   lua_newtable(L);
   for (i = 1; i <= n; i++) {
     lua_rawgeti(L, LIST, i);
-    if (firstvalue(L)) {
+    if (firstvalue(L, all->child[i - 1].f)) {
       lua_pushboolean(L, 1);
       lua_rawseti(L, FAILED, i);
     }
@@ -167,8 +163,8 @@ static int gatherk (lua_State *L, int status, lua_KContext ctx) {
   }
   if (g->cancelled)
     return las_raisecancel(L);
-  return lua_istable(L, OPTIONS) ? astable(L, g->all.n)
-                                 : asarguments(L, g->all.n);
+  return lua_istable(L, OPTIONS) ? astable(L, &g->all)
+                                 : asarguments(L, &g->all);
 }
 
 /* }================================================================== */
