@@ -105,16 +105,18 @@ static int gather_gc (lua_State *L) {
 /* Replaces the done future 'f' on top by its first result, or by its error.
    Returns whether it was an error. [-1, +1, m] */
 static int firstvalue (lua_State *L, las_Future *f) {
+  int top = lua_gettop(L);
   f->item.flags |= LAS_FSEEN;
   if (las_isbad(f))
-    las_pusherror(L, -1);
+    las_pusherror(L, top);
   else if (f->item.flags & LAS_FVOID)
     lua_pushnil(L);
   else {
-    int n = las_outcome(L, lua_gettop(L));
+    int n = las_outcome(L, top);
     lua_pop(L, n - 1);
   }
-  lua_replace(L, -2);
+  lua_replace(L, top);
+  lua_settop(L, top);
   return las_isbad(f);
 }
 
