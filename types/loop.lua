@@ -14,6 +14,7 @@ local asyncio = {}
 
 --- Options of `run`, in one table with the function and its arguments.
 ---@class asyncio.RunOptions: asyncio.RunnerOptions
+---@field context asyncio.Context? what the main function runs in; a copy of the current one by default
 ---@field [1] asyncio.Startable the main function
 ---@field [integer] any its arguments
 ---@field n integer? how many of both, if there are nils among them
@@ -24,6 +25,13 @@ local asyncio = {}
 ---@return any ... what `main` returned
 ---@overload fun(options: asyncio.RunOptions): ...
 function asyncio.run(main, ...) end
+
+--- Options of a run of a runner, in one table with the function and its arguments.
+---@class asyncio.RunnerRunOptions
+---@field [1] asyncio.Startable the main function
+---@field [integer] any its arguments
+---@field n integer? how many of both, if there are nils among them
+---@field context asyncio.Context? what the main function runs in; the runner's own by default
 
 --- Makes a runner, for several runs on one loop: `local runner <close> = asyncio.Runner()`.
 ---@param options asyncio.RunnerOptions?
@@ -38,6 +46,7 @@ local Runner = {}
 ---@param main asyncio.Startable
 ---@param ... any arguments of `main`
 ---@return any ... what `main` returned
+---@overload fun(self: asyncio.Runner, options: asyncio.RunnerRunOptions): ...
 function Runner:run(main, ...) end
 
 --- Gives the runner's loop, which is made when it is first needed.

@@ -5,6 +5,8 @@ local core = require("asyncio.core").api
 
 local check = {}
 
+local MAX_LIST = 200000  -- of arguments in a table: as many as Lua takes
+
 --- Raises for argument `i` of the public function that called the checker.
 -- `level` counts from the function that calls `fail`.
 local function fail(level, name, i, what)
@@ -153,6 +155,14 @@ function check.argument(name, i, v, checker)
   end
 end
 
+--- Checks what the public method `name` was called on.
+function check.self(name, v, checker)
+  local what = complaint(v, checker)
+  if what then
+    error(("calling '%s' on bad self (%s)"):format(name, what), 3)
+  end
+end
+
 --- Raises, as from the caller of the public function, unless each option has
 -- a checker that takes it.
 local function check_each(name, i, options, known)
@@ -191,6 +201,15 @@ function check.named_options(name, i, t, known)
   end
   check_each(name, i, options, known)
   return options
+end
+
+--- The positional values of such a table, packed.
+function check.list(name, i, t)
+  local n = math.tointeger(t.n or #t)
+  if not n or n < 0 or n > MAX_LIST then
+    fail(3, name, i, "field 'n' must be the length of the list")
+  end
+  return table.pack(table.unpack(t, 1, n))
 end
 
 local function place(ok, ...)

@@ -13,10 +13,13 @@ end }
 --- Calls `f(...)` in the context: what it sets stays in there. The function may
 -- wait; other tasks keep their own contexts meanwhile.
 function Context:run(f, ...)
+  check.self("run", self, check.context)
   check.argument("run", 1, f, check.callable)
-  local stay <close> = setmetatable({  -- luacheck: ignore
-    context = self, former = core.enter_context(self),
-  }, Stay)
+  local entered, former = core.enter_context(self)
+  if not entered then
+    error("the context is entered already", 2)
+  end
+  local stay <close> = setmetatable({ context = self, former = former }, Stay)  -- luacheck: ignore
   return f(...)
 end
 

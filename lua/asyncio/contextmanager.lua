@@ -6,68 +6,58 @@ local check = require "asyncio.check"
 
 local contextmanager = {}
 
-local driver = core.coroutine
-
---- The scope of one call: `co` stands at the yield of its function until the
--- scope is closed.
+--- The scope of one call: its function is the body of a generator, which
+-- stands at the yield until the scope is closed. So one that is left open is
+-- closed as generators are.
 local Scope = { __name = "asyncio.ContextManager" }
 
 function Scope:__tostring()
-  return ("ContextManager<state=%s>"):format(self.co and "open" or "closed")
+  return ("ContextManager<state=%s>"):format(self.body and "open" or "closed")
 end
 
---- Goes on after the function's yield; nothing but its end may come.
-local function finish(co, err, ok, ...)
-  if not ok then
-    if not rawequal((...), err) then
-      error((...), 0)
-    end
-  elseif driver.status(co) ~= "dead" then
-    driver.close(co)
+local function close_now(body)
+  local _ <close> = body
+end
+
+--- `err` is what the block raised, if it did: then the function gets it.
+-- Nothing but the function's end may come.
+function Scope:__close(err)
+  local body = self.body
+  if not body then
+    return
+  end
+  self.body = nil
+  if core.cannot_wait() then
+    close_now(body)
+    return
+  elseif err ~= nil then
+    core.throw_into(body, err)
+  else
+    body()
+  end
+  if core.is_open(body) then
+    body:aclose()
     error("the function of a context manager yielded more than once", 0)
   end
 end
 
---- `err` is what the block raised, if it did: then the function gets it.
-function Scope:__close(err)
-  local co = self.co
-  if not co then
-    return
-  end
-  self.co = nil
-  if core.cannot_wait() then
-    local ok, failure = driver.close(co)
-    if not ok then
-      error(failure, 0)
-    end
-  elseif err ~= nil then
-    finish(co, err, core.throw(co, err))
-  else
-    finish(co, co, driver.resume(co))
-  end
-end
-
 --- The function has yielded: what it gave, after the scope.
-local function enter(co, ok, ...)
-  if not ok then
-    error((...), 0)
-  elseif driver.status(co) == "dead" then
+local function enter(body, ...)
+  if not core.is_open(body) then
     error("the function of a context manager did not yield", 0)
   end
-  return setmetatable({ co = co }, Scope), ...
+  return setmetatable({ body = body }, Scope), ...
 end
 
 --- Makes scopes of a function that yields once: what comes before the yield
 -- opens, what comes after it closes.
 function contextmanager.contextmanager(f)
   check.argument("contextmanager", 1, f, check.callable)
-  local function body(...)
-    return f(...)
-  end
+  local new = core.generator(f)
   return function(...)
-    check.task("contextmanager")
-    local co = driver.create(body)
-    return enter(co, driver.resume(co, ...))
+    check.task("contextmanager (its function)")
+    local body = new(...)
+    return enter(body, body())
   end
 end
 

@@ -23,8 +23,11 @@ end
 
 --- As `pcall`, but a CancelledError is raised again: a loop that retries
 -- can't swallow a cancellation by it.
-function errors.pcall(f, ...)
-  return finish(pcall(core.body(f), ...))
+function errors.pcall(...)
+  if select("#", ...) == 0 then
+    error("bad argument #1 to 'pcall' (value expected)", 2)
+  end
+  return finish(pcall(core.body((...)), select(2, ...)))
 end
 
 return errors

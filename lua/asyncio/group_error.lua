@@ -23,16 +23,43 @@ local function is_group(err)
   return core.isinstance(err, ExceptionGroup)
 end
 
+--- A class is a table with something in it, but no error itself.
+local function is_class(v)
+  return type(v) == "table" and next(v) ~= nil and not core.isinstance(v, core.Error)
+end
+
 local function is_list(v)
   return type(v) == "table" and getmetatable(v) == nil and #v > 0
 end
 
---- A predicate out of what `split` takes: a class, a list of classes or a
--- predicate.
-local function matcher(condition, name)
-  if type(condition) == "function" then
+local function is_list_of_classes(v)
+  for _, class in ipairs(v) do
+    if not is_class(class) then
+      return false
+    end
+  end
+  return true
+end
+
+--- What a condition is, for an error about it.
+local function kind_of(condition)
+  if core.isinstance(condition, core.Error) then
+    return "an error"
+  elseif type(condition) == "table" then
+    return next(condition) == nil and "an empty table" or "a list of something else"
+  end
+  return condition == nil and "no value" or type(condition)
+end
+
+--- A predicate out of what method `name` of the group takes: a class, a list
+-- of classes or a predicate.
+local function matcher(group, condition, name)
+  if not is_group(group) then
+    error(("calling '%s' on bad self (asyncio.ExceptionGroup expected, got %s)")
+      :format(name, type(group)), 3)
+  elseif type(condition) == "function" then
     return condition
-  elseif is_list(condition) then
+  elseif is_list(condition) and is_list_of_classes(condition) then
     return function(err)
       for _, class in ipairs(condition) do
         if core.isinstance(err, class) then
@@ -41,13 +68,13 @@ local function matcher(condition, name)
       end
       return false
     end
-  elseif type(condition) == "table" then
+  elseif is_class(condition) and not is_list(condition) then
     return function(err)
       return core.isinstance(err, condition)
     end
   end
   error(("bad argument #1 to '%s' (class, list of classes or function expected, got %s)")
-    :format(name, condition == nil and "no value" or type(condition)), 3)
+    :format(name, kind_of(condition)), 3)
 end
 
 --- A group like `group`, but for its errors.
@@ -102,12 +129,12 @@ end
 -- @param condition a class, a list of classes, or a function of an error;
 -- it is asked about groups too, the outermost first
 function ExceptionGroup:split(condition)
-  return divide(self, matcher(condition, "split"))
+  return divide(self, matcher(self, condition, "split"))
 end
 
 --- The part of the group that matches, or nil.
 function ExceptionGroup:subgroup(condition)
-  return (divide(self, matcher(condition, "subgroup")))
+  return (divide(self, matcher(self, condition, "subgroup")))
 end
 
 --- Adds the lines of an error: the first goes behind `head`, the others are

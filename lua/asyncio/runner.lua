@@ -132,16 +132,34 @@ local Runner = {}
 Runner.__index = Runner
 Runner.__name = "asyncio.Runner"
 
+local dump_signals = check.one_of("SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGTERM")
+
+local function dump_signal(v)
+  local expected = dump_signals(v)
+  if type(v) == "string" and expected then
+    return ("%s expected, got '%s'"):format(expected, v), true
+  end
+  return expected
+end
+
 local RUNNER = {
   debug = check.boolean, loop_factory = check.callable, shutdown_grace = check.seconds,
-  watchdog = check.duration, time_slice = check.duration, dump_on = check.string,
+  watchdog = check.duration, time_slice = check.duration, dump_on = dump_signal,
 }
+
+-- What a run of a runner can be told, and one that makes its runner itself.
+local ONE_RUN = { context = check.context }
+local RUN = { context = check.context }
+for name, checker in pairs(RUNNER) do
+  RUN[name] = checker
+end
 
 local function new_runner(options)
   return setmetatable({ options = options, state = "new" }, Runner)
 end
 
---- Runner{debug =, loop_factory =, shutdown_grace =}: several runs on one loop.
+--- Runner{debug =, loop_factory =, shutdown_grace =}: several runs on one loop
+-- and in one context.
 function runner.Runner(options)
   return new_runner(check.options("Runner", 1, options, RUNNER))
 end
@@ -166,8 +184,12 @@ local function get_loop(self, level)
       core.watch(self.loop, self.options.watchdog, self.options.time_slice)
     end
     if self.options.dump_on then
-      core.dump_on(self.loop, self.options.dump_on, view.dump)
+      local ok, err = pcall(core.dump_on, self.loop, self.options.dump_on, view.dump)
+      if not ok then
+        error(err, level + 1)
+      end
     end
+    self.context = core.has_contexts() and core.copy_context() or nil
     self.state = "open"
   elseif self.loop:is_closed() then
     error("the loop of the runner is closed", level + 1)
@@ -179,22 +201,38 @@ function Runner:get_loop()
   return get_loop(self, 2)
 end
 
-local function is_callable(v)
-  return type(v) == "thread" or not check.callable(v)
+--- What `loop:create_task(...)` refuses is said to be a wrong argument of `run`.
+local function blame(err)
+  local i, what = tostring(err):match("^bad argument #(%d+) to '[^']*' (%(.*%))$")
+  if i then
+    error(("bad argument #%d to 'run' %s"):format(i - 1, what), 4)
+  end
+  error(err, 0)
 end
 
---- The task of `main(...)`; an awaitable that is no function is awaited.
-local function start(loop, main, ...)
-  if is_callable(main) then
-    return loop:create_task(main, ...)
+--- The task of `args[1](...)`, in a context if one is given; an awaitable that
+-- is no function is awaited. Called by the `run` that errors are about.
+local function start(loop, args, context)
+  local ok, task
+  if context then
+    args.context = context
+    ok, task = pcall(loop.create_task, loop, args)
+  else
+    ok, task = pcall(loop.create_task, loop, table.unpack(args, 1, args.n))
   end
-  return loop:create_task(core.await, main)
+  if not ok then
+    blame(task)
+  end
+  return task
 end
 
 --- What became of the run that ended so: its results, or its error.
--- @param interrupted by SIGINT: "cancelled" or "stopped", else nil
+-- @param interrupted by SIGINT: "cancelled", "missed" or "stopped", else nil
 local function finish(task, interrupted, ok, ...)
   if ok then
+    if interrupted == "missed" then
+      error("interrupted!", 0)
+    end
     return ...
   end
   if interrupted == "stopped" or interrupted and core.isinstance((...), CancelledError) and
@@ -213,16 +251,45 @@ local function check_main(name, main)
   end
 end
 
+--- Is it `run{main, arg..., option=}`, and not an object that is the main?
+local function is_options(v)
+  local meta = type(v) == "table" and debug.getmetatable(v)
+  return type(v) == "table" and not (type(meta) == "table" and (meta.__await or meta.__call))
+end
+
+--- The context that the runs of a runner share. It is none for as long as the
+-- program has no contexts at all; then it is that of the run which made one.
+local function context_of(self)
+  if not self.context and core.has_contexts() then
+    self.context = core.Context()
+  end
+  return self.context
+end
+
+local function keep_context(self, task)
+  if not self.context and core.has_contexts() and task.get_context then
+    self.context = task:get_context()
+  end
+end
+
 --- Runs `main(...)` in a task of the runner's loop and returns its results.
 function Runner:run(main, ...)
-  check_main("run", main)
+  local options, args = {}, table.pack(main, ...)
+  if is_options(main) then
+    options = check.named_options("run", 1, main, ONE_RUN)
+    args = check.list("run", 1, main)
+  end
+  check_main("run", args[1])
   if is_running() then
     error("a runner cannot run while a loop is running", 2)
   end
   local loop = get_loop(self, 2)
-  local task = start(loop, main, ...)
+  local task = start(loop, args, options.context or context_of(self))
   local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
-  return finish(task, core.interrupted(loop), table.unpack(results, 1, results.n))
+  if not options.context then
+    keep_context(self, task)
+  end
+  return finish(task, core.interrupted(loop, task), table.unpack(results, 1, results.n))
 end
 
 --- Ends what is left on the loop and closes it. Again does nothing.
@@ -261,18 +328,12 @@ function Runner:__tostring()
   return ("Runner<state=%s>"):format(self.state)
 end
 
---- Is it `run{main, arg..., option=}`, and not an object that is the main?
-local function is_options(v)
-  local meta = type(v) == "table" and debug.getmetatable(v)
-  return type(v) == "table" and not (type(meta) == "table" and (meta.__await or meta.__call))
-end
-
 --- Runs `main(...)` in a task of a new loop and returns its results.
 function runner.run(main, ...)
   local options, args = {}, table.pack(main, ...)
   if is_options(main) then
-    options = check.named_options("run", 1, main, RUNNER)
-    args = table.pack(table.unpack(main, 1, main.n or #main))
+    options = check.named_options("run", 1, main, RUN)
+    args = check.list("run", 1, main)
   end
   check_main("run", args[1])
   if is_running() then
@@ -280,9 +341,9 @@ function runner.run(main, ...)
   end
   local self <close> = new_runner(options)
   local loop = get_loop(self, 2)
-  local task = start(loop, table.unpack(args, 1, args.n))
+  local task = start(loop, args, options.context)
   local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
-  local interrupted = core.interrupted(loop)
+  local interrupted = core.interrupted(loop, task)
   self:close()
   return finish(task, interrupted, table.unpack(results, 1, results.n))
 end

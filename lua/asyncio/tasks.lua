@@ -1,6 +1,7 @@
 --- Tasks: what their methods need the debug library for, and factories.
 
 local core = require("asyncio.core").api
+local check = require "asyncio.check"
 
 local tasks = {}
 
@@ -46,16 +47,18 @@ local function all_frames_of(co)
   return frames
 end
 
-local function check_limit(limit)
+local optional_file = check.optional(check.file)
+
+local function check_limit(name, limit)
   if limit ~= nil and (math.type(limit) ~= "integer" or limit < 0) then
-    error("bad argument #1 to 'get_stack' (a count of frames expected)", 3)
+    error(("bad argument #1 to '%s' (a count of frames expected)"):format(name), 3)
   end
 end
 
 --- The Lua frames of the task, the oldest first; none once it is done.
 -- @param limit at most so many, the newest ones
 function Task:get_stack(limit)
-  check_limit(limit)
+  check_limit("get_stack", limit)
   local frames = all_frames_of(self:get_coro())
   if limit then
     while #frames > limit do
@@ -70,7 +73,8 @@ end
 -- @param limit at most so many frames
 -- @param file where to (default: standard error)
 function Task:print_stack(limit, file)
-  check_limit(limit)
+  check_limit("print_stack", limit)
+  check.argument("print_stack", 2, file, optional_file)
   file = file or io.stderr
   if self:done() then
     file:write(tostring(self), "\n", self:traceback(), "\n")

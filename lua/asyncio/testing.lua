@@ -70,7 +70,7 @@ function testing.run(test, ...)
   local options, args = {}, table.pack(test, ...)
   if type(test) == "table" then
     options = check.named_options("run", 1, test, TEST)
-    args = table.pack(table.unpack(test, 1, test.n or #test))
+    args = check.list("run", 1, test)
   end
   check.argument("run", 1, args[1], check.callable)
   local loop = core.new_event_loop(options.clock, options.autojump)

@@ -1,16 +1,13 @@
 --- The view inside: what every task is doing, and who awaits whom.
 
 local core = require("asyncio.core").api
+local check = require "asyncio.check"
 local waits = require "asyncio.waits"
 local taskgroup = require "asyncio.taskgroup"
 
 local view = {}
 
-local function check_file(name, i, file)
-  if file ~= nil and type(file) ~= "table" and type(file) ~= "userdata" then
-    error(("bad argument #%d to '%s' (file expected, got %s)"):format(i, name, type(file)), 3)
-  end
-end
+local optional_file = check.optional(check.file)
 
 --- What kind of wait a task is in, and the futures it awaits there.
 local function awaited_by(task)
@@ -86,7 +83,7 @@ end
 --- Prints the call graph of a task, with a stack for each.
 function view.print_call_graph(future, file)
   future = check_future("print_call_graph", future)
-  check_file("print_call_graph", 2, file)
+  check.argument("print_call_graph", 2, file, optional_file)
   write_node(file or io.stderr, view.call_graph(future), "")
 end
 
@@ -103,9 +100,12 @@ end
 --- Writes what every task of the running loop is doing.
 -- @param file where to (default: standard error)
 function view.dump(file)
-  check_file("dump", 1, file)
+  check.argument("dump", 1, file, optional_file)
   file = file or io.stderr
-  local loop = core.get_running_loop()
+  local running, loop = pcall(core.get_running_loop)
+  if not running then
+    error(loop, 2)
+  end
   local entries = waits.of(loop)
   file:write(("%d tasks of %s\n"):format(#entries, tostring(loop)))
   for _, entry in ipairs(entries) do

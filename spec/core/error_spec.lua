@@ -88,6 +88,12 @@ describe("asyncio.pcall", function()
     assert.same({ "a", 2 }, { select(2, asyncio.pcall(function(...) return ... end, "a", 2)) })
   end)
 
+  it("needs something to call, as pcall does", function()
+    local text = witness.text(function() asyncio.pcall() end) local here = witness.line()
+    assert.equal(here .. " bad argument #1 to 'pcall' (value expected)", text)
+    assert.same({ false, "attempt to call a nil value" }, { asyncio.pcall(nil) })
+  end)
+
   it("lets a CancelledError through, unchanged", function()
     local err = asyncio.CancelledError("stop")
     assert.same({ false, err }, { pcall(asyncio.pcall, error, err) })

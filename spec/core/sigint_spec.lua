@@ -68,6 +68,37 @@ describe("the first SIGINT", function()
     ]]))
   end)
 
+  it("that comes while main makes its last step, or before it was raised, is not lost", function()
+    assert.same({ "false\tinterrupted!\nfalse\tinterrupted!\nfalse\tinterrupted!\n", 0 }, (run [[
+      print(pcall(asyncio.run, function() interrupt() return "result" end))
+      print(pcall(asyncio.run, function()
+        local future = asyncio.Future()
+        asyncio.create_task(function() future:set_result "result" interrupt() end)
+        return asyncio.await(future)
+      end))
+      local runner <close> = asyncio.Runner()
+      print(pcall(runner.run, runner, function() interrupt() return "result" end))
+    ]]))
+  end)
+
+  it("that main never got leaves the others their time to end", function()
+    assert.same({ "ended\nfalse\tinterrupted!\nfalse\town\n", 0 }, (run [[
+      print(pcall(asyncio.run, function()
+        asyncio.create_task(function()
+          local _ <close> = setmetatable({}, { __close = function()
+            asyncio.sleep(0.05)
+            print "ended"
+          end })
+          asyncio.sleep(100)
+        end)
+        asyncio.sleep(0)
+        interrupt()
+        return "result"
+      end))
+      print(pcall(asyncio.run, function() interrupt() error("own", 0) end))
+    ]]))
+  end)
+
   it("that nobody catches ends the program with a word and a status", function()
     local seen, complained = run [[asyncio.run(function() interrupt() asyncio.sleep(100) end)]]
     assert.same({ "", 1 }, seen)

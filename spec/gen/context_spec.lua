@@ -2,6 +2,7 @@
 
 local asyncio = require "asyncio"
 local testing = require "asyncio.testing"
+local child = require "spec.support.child"
 local witness = require "spec.support.witness"
 
 local turns = witness.turns
@@ -452,6 +453,17 @@ describe("a context", function()
     assert.is_true(each < 200, each)
   end))
 
+  it("is named in errors as the caller's, with the caller's line", testing.virtual(function()
+    local context = asyncio.Context()
+    context:run(function()
+      local text = witness.text(function() context:run(print) end) local here = witness.line()
+      assert.equal(here .. " the context is entered already", text)
+    end)
+    assert.matches("calling 'run' on bad self %(asyncio.Context expected, got number%)",
+      witness.text(context.run, 5, print))
+    assert.matches("asyncio.Token expected, got no value", witness.text(function() var:reset() end))
+  end))
+
   it("works in run outside of tasks", function()
     local context = asyncio.Context()
     assert.equal("inside", context:run(function() var:set("inside") return var:get() end))
@@ -486,4 +498,71 @@ describe("a context", function()
     witness.collect()
     assert.same({}, weak)
   end))
+end)
+
+describe("the runs of a Runner", function()
+  local function runner()
+    return asyncio.Runner { loop_factory = function()
+      return testing.new_event_loop { clock = "virtual" }
+    end }
+  end
+
+  local function get() return var:get() end
+  local function set(value) var:set(value) end
+
+  it("share one context, which is no other's", function()
+    local r <close> = runner()
+    r:run(set, "first")
+    assert.same({ "first", "default" }, { r:run(get), var:get() })
+    r:run(function()
+      asyncio.await(asyncio.create_task(set, "a child's"))
+      assert.equal("first", get())
+      set "second"
+    end)
+    assert.equal("second", r:run(asyncio.async(get)()))
+    local other <close> = runner()
+    assert.equal("default", other:run(get))
+  end)
+
+  it("have the main program's values of when the loop was made", function()
+    local early <close> = runner()
+    local late <close> = runner()
+    early:get_loop()
+    local scope <close> = var:set("outside")
+    assert.same({ "default", "outside" }, { early:run(get), late:run(get) })
+  end)
+
+  it("share it also where the first of all contexts is made in one", function()
+    assert.same({ "set\nnone\tset\n", "", 0 }, { child.run [[
+      local asyncio = require "asyncio"
+      local var = asyncio.ContextVar "var"
+      local r <close> = asyncio.Runner()
+      r:run(function() end)
+      r:run(function() asyncio.sleep(0) var:set "set" end)
+      r:run(function() print(var:get()) end)
+      print(var:get "none", r:run(function() return var:get() end))
+    ]] })
+    assert.same({ "none\n", "", 0 }, { child.run [[
+      local asyncio = require "asyncio"
+      local var = asyncio.ContextVar "var"
+      local r <close> = asyncio.Runner()
+      r:run(function() end)
+      var:set "outside, later"
+      print(r:run(function() return var:get "none" end))
+    ]] })
+  end)
+
+  it("may be given another", function()
+    local r <close> = runner()
+    local context = asyncio.Context()
+    assert.equal("arg", r:run { function(value) set(value) return value end, "arg", context = context })
+    assert.same({ "arg", "default" }, { context:get(var), r:run(get) })
+    assert.equal("arg", r:run { get, context = context })
+    assert.equal("arg", asyncio.run { get, context = context })
+    local text = witness.text(function() r:run { get, context = {} } end) local here = witness.line()
+    assert.equal(here .. " bad argument #1 to 'run' (option 'context': asyncio.Context expected, "
+      .. "got table)", text)
+    assert.matches("unknown option 'debug'", witness.text(r.run, r, { get, debug = true }))
+    assert.matches("field 'n' must be the length", witness.text(r.run, r, { get, n = "x" }))
+  end)
 end)

@@ -167,8 +167,8 @@ describe("a context manager", function()
   it("wants a function and a task", function()
     assert.matches("bad argument #1 to 'contextmanager' %(function expected, got n",
       witness.text(asyncio.contextmanager))
-    assert.matches("asyncio.contextmanager must be called from inside a task",
-      witness.text(page))
+    local text = witness.text(function() page() end) local here = witness.line()
+    assert.equal(here .. " asyncio.contextmanager (its function) must be called from inside a task", text)
   end)
 
   it("takes what can be called", testing.virtual(function()
@@ -227,6 +227,35 @@ describe("a cancel", function()
       asyncio.sleep(5)
     end)
   end))
+end)
+
+describe("a scope left open", function()
+  local function leave_open()
+    page()
+  end
+
+  it("is closed soon after it was dropped", testing.virtual(function()
+    leave_open()
+    witness.collect()
+    asyncio.sleep(2)
+    assert.same({ "open", "closed: CancelledError" }, log)
+  end))
+
+  it("is closed at the end of run, after the tasks", function()
+    local scope
+    asyncio.run { loop_factory = function()
+      return testing.new_event_loop { clock = "virtual" }
+    end, function()
+      scope = page()
+      asyncio.create_task(function()
+        local _ <close> = closing("the task", 1)
+        asyncio.sleep(100)
+      end)
+      asyncio.sleep(0)
+    end }
+    assert.same({ "open", "the task: CancelledError", "closed: CancelledError" }, log)
+    local _ <close> = scope
+  end)
 end)
 
 describe("a scope left by force", function()

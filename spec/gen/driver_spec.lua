@@ -144,6 +144,11 @@ function laws.arguments_are_checked(lib)
 end
 
 describe("asyncio.coroutine", function()
+  it("says what is missing", function()
+    assert.matches("bad argument #1 to '[%a.]*wrap' %(function expected, got no value%)",
+      witness.text(function() co.wrap() end))
+  end)
+
   for name, law in pairs(laws) do
     it("keeps the law of the standard library: " .. name:gsub("_", " "), function()
       local function ours() return law(co) end

@@ -171,6 +171,23 @@ describe("split", function()
     local text = witness.text(function() tree():split(7) end) local here = witness.line()
     assert.equal(here .. " bad argument #1 to 'split' (class, list of classes or function "
       .. "expected, got number)", text)
+    for condition, got in pairs {
+      [asyncio.TimeoutError("an instance")] = "an error",
+      [{}] = "an empty table",
+      [{ 5 }] = "a list of something else",
+      [{ asyncio.TimeoutError, asyncio.TimeoutError("an instance") }] = "a list of something else",
+      ["x"] = "string",
+    } do
+      for _, name in ipairs { "split", "subgroup" } do
+        local group = tree()
+        text = witness.text(function() group[name](group, condition) end)
+        assert.matches(("#1 to '%s' (class, list of classes or function expected, got %s)")
+          :format(name, got), text, 1, true)
+      end
+    end
+    text = witness.text(function() tree().split(5, asyncio.Error) end) here = witness.line()
+    assert.equal(here .. " calling 'split' on bad self (asyncio.ExceptionGroup expected, got number)",
+      text)
   end)
 end)
 

@@ -303,17 +303,26 @@ static int context_get (lua_State *L) {
 }
 
 
-/* enter_context(context): makes it the current one; gives the former */
+/* has_contexts(): was there ever one? */
+static int core_has_contexts (lua_State *L) {
+  lua_pushboolean(L, las_state(L)->contexts);
+  return 1;
+}
+
+
+/* enter_context(context): makes it the current one; gives true and the former,
+   or false if it is entered already */
 static int core_enter_context (lua_State *L) {
   Context *c = checkcontext(L);
-  if (c->entered)
-    return luaL_error(L, "the context is entered already");
   lua_settop(L, 1);
+  lua_pushboolean(L, !c->entered);
+  if (c->entered)
+    return 1;
   pushcurrent(L);
   lua_pushvalue(L, 1);
   setcurrent(L);
   c->entered = 1;
-  return 1;
+  return 2;
 }
 
 
@@ -511,6 +520,7 @@ void las_opencontext (lua_State *L, int state) {
     {"Context", asyncio_Context},
     {"copy_context", asyncio_copy_context},
     {"ContextVar", asyncio_ContextVar},
+    {"has_contexts", core_has_contexts},
     {"enter_context", core_enter_context},
     {"leave_context", core_leave_context},
     {NULL, NULL}

@@ -505,6 +505,9 @@ LAS_API lua_State *las_innermost (las_State *S, lua_State *co);
 /* Pushes the traceback of a coroutine, what it drives first; without so many
    levels of L, if that is in it. [-0, +1, m] */
 LAS_API void las_traceback (lua_State *L, lua_State *co, int level);
+/* Such a number of levels: those of the library's own Lua code that asks, and
+   of what is above it. */
+LAS_API int las_asklevel (lua_State *L);
 /* Pushes "file:line" of its innermost Lua function, or nil. [-0, +1, m] */
 LAS_API void las_pushplace (lua_State *L, lua_State *co);
 
@@ -705,8 +708,8 @@ LAS_API void las_takedump (las_Loop *lp);
 LAS_API void las_leavedump (las_Loop *lp);
 LAS_API void las_opendump (lua_State *L, int state);
 
-/* What has become of a SIGINT. */
-enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_STOPPED};
+/* What has become of a SIGINT. LAS_MISSED: the main task had ended. */
+enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_MISSED, LAS_STOPPED};
 /* What a SIGINT does in a run: it stops at once, or the first cancels the main
    task; while a run ends, one that came before counts too. */
 enum las_SigintMode {LAS_SIGSTOP, LAS_SIGCANCEL, LAS_SIGENDING};

@@ -341,19 +341,6 @@ static int coroutine_resume (lua_State *L) {
 }
 
 
-/* throw(co, err): as resume, but raises 'err' where the body yielded */
-static int core_throw (lua_State *L) {
-  lua_State *co = getco(L);
-  int n, status;
-  las_checktask(L, "throw");
-  luaL_argcheck(L, statusof(L, co) == SUSPENDED &&
-                   lua_status(co) == LUA_YIELD, 1, "not in a yield");
-  lua_settop(L, 2);
-  status = las_drivethrow(L, co, &n);
-  return finish(L, co, RESUME, status, n);
-}
-
-
 /* upvalue 2: the coroutine, which is put where las_inner looks for it */
 static int callwrap (lua_State *L) {
   luaL_checkstack(L, 1, "too many arguments");
@@ -497,15 +484,10 @@ void las_opendriver (lua_State *L, int state) {
     {"close", coroutine_close},
     {NULL, NULL}
   };
-  static const luaL_Reg others[] = {
-    {"throw", core_throw},
-    {NULL, NULL}
-  };
   lua_newtable(L);
   luaL_setfuncs(L, bare, 0);
   las_setfuncs(L, state, funcs);
   lua_setfield(L, -2, "coroutine");
-  las_setfuncs(L, state, others);
   lua_pushvalue(L, state);
   lua_pushcclosure(L, bodyerror, 1);
   lua_setiuservalue(L, state, LAS_UBODYMSGH);

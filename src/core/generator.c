@@ -366,6 +366,66 @@ static int closegenerator (lua_State *L, Generator *g) {
 }
 
 
+static int throwk (lua_State *L, int status, lua_KContext ctx);
+
+
+/* stack: the generator, what was raised in it */
+static int finishthrow (lua_State *L, Generator *g, int status, int n) {
+  lua_State *co = g->co;
+  int again = (status == LUA_YIELD);
+  if (status == LAS_OUTWARD)
+    return lua_yieldk(L, 0, 0, throwk);
+  if (again) {
+    lua_pop(co, n);
+    g->state = OPEN;
+  }
+  else {
+    if (status != LUA_OK)
+      lua_xmove(co, L, 1);
+    if (status != LUA_OK && lua_status(co) == LUA_YIELD)
+      g->state = OPEN;  /* there was no C stack to resume it */
+    else
+      over(L, g);
+    if (status != LUA_OK && !lua_rawequal(L, -1, 2))
+      return lua_error(L);
+  }
+  lua_pushboolean(L, again);
+  return 1;
+}
+
+
+static int throwk (lua_State *L, int status, lua_KContext ctx) {
+  Generator *g = (Generator *)lua_touserdata(L, 1);
+  int n;
+  (void)ctx;
+  lua_settop(L, 2);
+  status = driveagain(L, g, &n);
+  return finishthrow(L, g, status, n);
+}
+
+
+/* throw_into(it, err): raises 'err' where the body yielded. Whether it yields
+   again; raises another error that comes out. For the Lua layer, in a task */
+static int core_throw_into (lua_State *L) {
+  Generator *g = checkself(L);
+  int n, status;
+  las_checktask(L, "throw_into");
+  luaL_argcheck(L, g->state == OPEN, 1, "not in a yield");
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  g->state = BUSY;
+  status = las_drivethrow(L, g->co, &n);
+  return finishthrow(L, g, status, n);
+}
+
+
+/* is_open(it): does its body stand in a yield? */
+static int core_is_open (lua_State *L) {
+  lua_pushboolean(L, checkself(L)->state == OPEN);
+  return 1;
+}
+
+
 /* it:aclose() */
 static int generator_aclose (lua_State *L) {
   Generator *g = checkself(L);
@@ -457,6 +517,8 @@ void las_opengenerator (lua_State *L, int state) {
     {"generator", asyncio_generator},
     {"open_generators", core_open_generators},
     {"set_closer", core_set_closer},
+    {"throw_into", core_throw_into},
+    {"is_open", core_is_open},
     {NULL, NULL}
   };
   static const luaL_Reg methods[] = {

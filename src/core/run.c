@@ -116,14 +116,21 @@ static int loop_stop (lua_State *L) {
 }
 
 
-/* interrupted(loop): did a SIGINT come? "cancelled" or "stopped", else nil */
+/* interrupted(loop [, main]): did a SIGINT come? "cancelled", "missed" (the
+   main task was never given the cancel) or "stopped", else nil */
 static int core_interrupted (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
-  if (lp->interrupted == 0)
-    lua_pushnil(L);
-  else
-    lua_pushstring(L, (lp->interrupted == LAS_STOPPED) ? "stopped"
-                                                        : "cancelled");
+  las_Future *f = lua_isnoneornil(L, 2) ? NULL : las_checkfuture(L, 2);
+  int kept = (f != NULL && f->item.type == LAS_TASK &&
+              (f->item.flags & LAS_FMUST));
+  switch (lp->interrupted) {
+    case 0: lua_pushnil(L); break;
+    case LAS_STOPPED: lua_pushliteral(L, "stopped"); break;
+    case LAS_CANCELLING:
+      lua_pushstring(L, kept ? "missed" : "cancelled");
+      break;
+    default: lua_pushliteral(L, "missed");
+  }
   return 1;
 }
 

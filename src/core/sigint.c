@@ -88,7 +88,8 @@ void las_leavesigint (las_Loop *lp, lua_State *L) {
 void las_takesigint (las_Loop *lp) {
   if (lp->interrupted == LAS_INTERRUPTED) {
     lp->interrupted = LAS_CANCELLING;
-    las_cancel(lp->main);
+    if (!las_cancel(lp->main) && lp->interrupted == LAS_CANCELLING)
+      lp->interrupted = LAS_MISSED;
   }
   else if (lp->interrupted == LAS_STOPPED)
     lp->stop = 1;

@@ -792,7 +792,7 @@ static int task_traceback (lua_State *L) {
   las_Task *t = checkself(L);
   lua_settop(L, 1);
   if (t->co != NULL)
-    las_traceback(L, t->co, 0);
+    las_traceback(L, t->co, las_asklevel(L));
   else if (las_getextra(L, 1, LAS_XTRACEBACK) == LUA_TNIL) {
     lua_pop(L, 1);
     lua_pushstring(L, (t->f.item.state == LAS_CANCELLED)

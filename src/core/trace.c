@@ -110,6 +110,27 @@ static void join (lua_State *L) {
 }
 
 
+int las_asklevel (lua_State *L) {
+  las_State *S = las_state(L);
+  lua_Debug ar;
+  int level, lua = 0;
+  luaL_checkstack(L, 4, NULL);
+  for (level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "S", &ar);
+    if (ar.what[0] == 'C') {
+      if (!isours(S, L, &ar))
+        break;
+    }
+    else if (S->libdir[0] == '\0' ||
+             strncmp(ar.source, S->libdir, strlen(S->libdir)) != 0)
+      break;
+    else
+      lua = 1;
+  }
+  return lua ? level : 0;
+}
+
+
 void las_traceback (lua_State *L, lua_State *co, int level) {
   luaL_traceback(L, co, NULL, (co == L) ? level : 0);
   while ((co = innerof(L, co)) != NULL) {
