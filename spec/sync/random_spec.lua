@@ -444,7 +444,7 @@ local function play(seed, steps)
 end
 
 describe("random programs", function()
-  local steps = STEPS or ({ hardgc = 8000, valgrind = 20000 })[WAY] or 50000
+  local steps = STEPS or ({ hardgc = 8000, valgrind = 20000, asan = 50000 })[WAY] or 250000
   local seeds = SEED and { SEED } or { 1, 2, 3, 4 }
   for _, seed in ipairs(seeds) do
     it(("keep permits, items, locks and scopes: seed %d"):format(seed), testing.virtual(function()
