@@ -5,26 +5,8 @@
 
 local asyncio = require "asyncio"
 local example = require "spec.support.example"
+local files = require "spec.support.files"
 local luassert = require "luassert"
-
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function pages()
-  local paths = {}
-  -- without a sanitizer that may be preloaded for us: `find` is not what we test
-  local pipe = assert(io.popen("LD_PRELOAD= find README.md docs -name '*.md'"))
-  for path in pipe:lines() do
-    paths[#paths + 1] = path
-  end
-  pipe:close()
-  table.sort(paths)
-  return paths
-end
 
 -- The fenced blocks of a page: where the text starts, what the fence says, the text itself.
 local function blocks(path)
@@ -84,7 +66,7 @@ local function run(block)
   return output()
 end
 
-for _, path in ipairs(pages()) do
+for _, path in ipairs(files.find("README.md docs", "*.md")) do
   describe("the page " .. path, function()
     local found = blocks(path)
     for i, block in ipairs(found) do
@@ -105,7 +87,7 @@ for _, path in ipairs(pages()) do
 
     it("links to pages that are there", function()
       local folder = path:match("^(.*/)") or ""
-      for target in read(path):gmatch("%]%(([^)#]+)[^)]*%)") do
+      for target in files.read(path):gmatch("%]%(([^)#]+)[^)]*%)") do
         if not target:find("^%a+:") then
           assert.is_truthy(io.open(folder .. target), target)
         end
@@ -117,9 +99,9 @@ end
 describe("the reference", function()
   it("has a word about every public name", function()
     local text = {}
-    for _, path in ipairs(pages()) do
+    for _, path in ipairs(files.find("README.md docs", "*.md")) do
       if path:find("^docs/reference/") then
-        text[#text + 1] = read(path)
+        text[#text + 1] = files.read(path)
       end
     end
     text = table.concat(text)

@@ -2,32 +2,14 @@
 -- every one has its name, and what suspends is marked so.
 
 local asyncio = require "asyncio"
+local files = require "spec.support.files"
 local testing = require "asyncio.testing"
-
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function files()
-  local paths = {}
-  -- without a sanitizer that may be preloaded for us: `find` is not what we test
-  local pipe = assert(io.popen("LD_PRELOAD= find types -name '*.lua'"))
-  for path in pipe:lines() do
-    paths[#paths + 1] = path
-  end
-  pipe:close()
-  table.sort(paths)
-  return paths
-end
 
 -- Every definition: where it is, the class it belongs to, its name, its parameters ("a, b"; nil if it is
 -- no function) and the comment above it, a list of lines. Classes that stand alone have no name.
 local function definitions()
   local found = {}
-  for _, path in ipairs(files()) do
+  for _, path in ipairs(files.find("types", "*.lua")) do
     local class_of, comment, number = {}, {}, 0
     local function define(class, name, params)
       found[#found + 1] = {
@@ -167,8 +149,8 @@ end
 -- All that is defined: "class.name" -> the definition. A class has what the class above it has.
 local function defined()
   local all, above = {}, {}
-  for _, path in ipairs(files()) do
-    for class, parent in read(path):gmatch("@class ([%w_.]+): ([%w_.]+)") do
+  for _, path in ipairs(files.find("types", "*.lua")) do
+    for class, parent in files.read(path):gmatch("@class ([%w_.]+): ([%w_.]+)") do
       above[class] = parent
     end
   end
@@ -198,9 +180,9 @@ end
 
 describe("the definitions", function()
   it("are Lua", function()
-    for _, path in ipairs(files()) do
+    for _, path in ipairs(files.find("types", "*.lua")) do
       assert(loadfile(path))
-      assert.matches("^%-%-%-@meta", read(path), 1, false, path)
+      assert.matches("^%-%-%-@meta", files.read(path), 1, false, path)
     end
   end)
 
