@@ -61,6 +61,21 @@ local function with_traceback(err, task)
   return err
 end
 
+--- The text about a test that took too long: where it was, or what it waited
+-- for, and what was reported meanwhile.
+local function late_text(limit, main, results, unhandled)
+  local lines = { ("the test is not done after %g s"):format(limit) }
+  local err = results[2]
+  if not results[1] then
+    lines[2] = report.text(err):gsub("^DeadlockError: the time is over\n", "")
+    if not core.isinstance(err, core.DeadlockError) then
+      lines[3] = report.chain(main)
+    end
+  end
+  table.move(unhandled, 1, #unhandled, #lines + 1, lines)
+  return table.concat(lines, "\n")
+end
+
 --- Runs a test in a task of a loop of its own; raises its error, or one that
 -- says what it left behind.
 -- @param test the function, before its arguments; or a table with both and
@@ -84,14 +99,15 @@ function testing.run(test, ...)
   local main = loop:create_task(table.unpack(args, 1, args.n))
   core.set_limit(loop, limit)
   local results = table.pack(pcall(loop.run_until_complete, loop, main))
-  core.set_limit(loop, nil)
+  local overdue = core.overdue(loop)
+  core.set_limit(loop, limit)  -- for what is left, too
   pcall(loop.run_until_complete, loop, function() core.sleep(0) end)
   local left = options.leaks and {} or leftovers(loop)
   cancel_all(loop)
   loop:close()
   collectgarbage()
-  if core.overdue(loop) then
-    error(("the test is not done after %g s\n%s"):format(limit, report.text(results[2])), 0)
+  if overdue then
+    error(late_text(limit, main, results, unhandled), 0)
   elseif not results[1] then
     error(with_traceback(results[2], main), 0)
   elseif #unhandled + #left > 0 then

@@ -46,6 +46,75 @@ describe("testing.async", function()
     testing.virtual(function() asyncio.sleep(3600) end)()
   end)
 
+  -- Busy for a while: a deadline that does not come in ends the spec at last.
+  local clock, pcall, error = os.clock, pcall, error  -- busted's globals are Lua code
+  local function be_busy(seconds)
+    local start = clock()
+    while clock() - start < (seconds or 2) do end
+  end
+
+  it("stops a body that is busy, and says where it is", function()
+    local start = os.clock()
+    local text = witness.text(testing.async(be_busy, { timeout = 0.05 }))
+    assert.matches("^the test is not done after 0.05 s\n[^\n]*testing_spec.lua:%d+: the time is over\n"
+      .. "stack traceback of [^\n]*\n.-testing_spec.lua:%d+: in", text)
+    text = witness.text(testing.virtual(function()
+      while true do
+        if pcall(be_busy) then error "never stopped" end
+      end
+    end, { timeout = 0.05 }))
+    assert.matches("^the test is not done after 0.05 s\n[^\n]*testing_spec.lua:%d+: the time is over\n", text)
+    assert(os.clock() - start < 1.5)
+  end)
+
+  it("stops another task and a callback that are busy", function()
+    local start = os.clock()
+    for _, begin in ipairs {
+      function() asyncio.create_task { name = "busy", be_busy } end,
+      function() asyncio.get_running_loop():call_soon(be_busy) end,
+    } do
+      local text = witness.text(testing.async(function()
+        begin()
+        asyncio.sleep(100)
+      end, { timeout = 0.05 }))
+      assert.matches("^the test is not done after 0.05 s\n.*\n[^\n]*testing_spec.lua:%d+: "
+        .. "the time is over\nstack traceback", text)
+    end
+    assert(os.clock() - start < 1.5)
+  end)
+
+  it("says no more than that of a body that ended late", function()
+    assert.equal("the test is not done after 0.05 s", witness.text(testing.async(function()
+      pcall(be_busy)
+      return nil
+    end, { timeout = 0.05 })))
+  end)
+
+  it("says what a body waits for that takes too long, and names no other error", function()
+    local text = witness.text(testing.async(function() asyncio.sleep(100) end, { timeout = 0.02 }))
+    assert.matches("^the test is not done after 0.02 s\nwaiting are:\nTask<[^\n]*> waits for sleep\n", text)
+  end)
+
+  it("leaves the user's hook alone, and one that is in time", function()
+    local count = 0
+    local function hook() count = count + 1 end
+    testing.run { function()
+      debug.sethook(coroutine.running(), hook, "", 1)
+      pcall(be_busy, 0.05)
+      assert.equal(hook, (debug.gethook()))
+      debug.sethook(coroutine.running(), nil, "")
+    end, timeout = 5 }
+    assert(count > 0)
+    local kept
+    pcall(testing.run, { function()
+      debug.sethook(coroutine.running(), hook, "", 1000)
+      pcall(be_busy)
+      kept = debug.gethook()
+      debug.sethook(coroutine.running(), nil, "")
+    end, timeout = 0.05 })
+    assert.equal(hook, kept)
+  end)
+
   it("fails a body whose wait nothing can end", function()
     assert.matches("nothing can ever wake the main task", witness.text(
       testing.virtual(function()

@@ -618,7 +618,8 @@ struct las_Loop {
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
   uint64_t realgrace;	/* the same by the real clock: a virtual one may
 				stand still */
-  uint64_t limit;	/* real moment when the main task is cancelled, or 0 */
+  volatile uint64_t limit;	/* real moment when the main task is cancelled,
+				or 0; a thread reads it */
   las_List reporters;	/* of failures nobody has looked at yet */
   uint8_t deadlocked;	/* the main task is to raise DeadlockError */
   uint8_t depth;	/* eager starts inside one another */
@@ -634,6 +635,8 @@ struct las_Loop {
   } dump;
   struct {		/* long steps: written for another thread and signals */
     struct las_Watchdog *dog;	/* the thread, while it is there */
+    struct las_Watchdog *clock;	/* ... the one for 'limit' of the loop */
+    volatile int late;	/* does it want the step or callback stopped? */
     uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
     uint64_t own;	/* the limit that the program set, without debug mode */
     uint64_t slice;	/* a longer step is made to yield; 0: none */
@@ -728,6 +731,7 @@ LAS_API void las_hookyield (lua_State *L, lua_Debug *ar);
 LAS_API void las_hookraise (lua_State *L, lua_Debug *ar);
 LAS_API void las_hookdump (lua_State *L, lua_Debug *ar);
 LAS_API void las_hookwatch (lua_State *L, lua_Debug *ar);
+LAS_API void las_hooklate (lua_State *L, lua_Debug *ar);
 
 /* The running loop; raises 'no running event loop'. */
 LAS_API las_Loop *las_checkrunning (lua_State *L);

@@ -148,6 +148,7 @@ void las_runhandle (las_Loop *lp, las_Item *it) {
   lua_pushvalue(lp->anchor, LAS_ADOOR);
   lua_xmove(lp->anchor, L, 1);
   lua_pushlightuserdata(L, it);
+  lp->watch.calling = 1;
   if (las_unlikely(lp->watch.dog != NULL))
     las_notecall(lp);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {  /* no memory even to report? */

@@ -191,7 +191,7 @@ void las_hookyield (lua_State *L, lua_Debug *ar) {
 
 static int isours (lua_Hook f) {
   return f == las_hookyield || f == las_hookraise || f == las_hookdump ||
-         f == las_hookwatch;
+         f == las_hookwatch || f == las_hooklate;
 }
 
 

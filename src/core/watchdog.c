@@ -3,6 +3,7 @@
 ** Watching long steps: they are reported while they still run, and may be
 ** made to yield. A thread only looks at the number of the step and signals
 ** the loop's own thread, whose handler arms a hook on the running coroutine.
+** Another does the same where a test is overdue: its step is stopped.
 */
 
 #include <pthread.h>
@@ -17,6 +18,10 @@
 
 #define WATCHSIGNAL	SIGURG	/* ignored where nobody handles it */
 
+#define LATESLACK	5000000  /* ns for the loop to see that time is over */
+#define LATEPERIOD	50000000  /* ns between attempts to stop it */
+#define LONGSLEEP	UINT64_C(3600000000000)
+
 /* lp->alarm: what the hook is asked to do */
 enum {REPORT = 1, SLICE = 2};
 
@@ -26,11 +31,13 @@ struct las_Watchdog {
   uv_mutex_t lock;
   uv_cond_t wake;
   int stop;		/* guarded by 'lock' */
-  struct sigaction former;
 };
 
-/* the loop that this thread runs under a watchdog */
+/* the loop that this thread runs under a watchdog, how many it has, and who
+   handled their signal before */
 static __thread las_Loop *volatile watched = NULL;
+static __thread int ndogs = 0;
+static __thread struct sigaction former;
 
 
 /*
@@ -116,6 +123,28 @@ void las_hookwatch (lua_State *L, lua_Debug *ar) {
   lua_pop(L, 1);
 }
 
+
+/* The time is over: stops the step or callback, wherever it is. If that goes
+   on it is stopped again, then at each instruction until it is left. */
+void las_hooklate (lua_State *L, lua_Debug *ar) {
+  las_Loop *lp = las_pushstate(L)->loop;
+  int over = (lp != NULL && lp->limit != 0 && uv_hrtime() >= lp->limit);
+  int level = 0;
+  lua_pop(L, 1);
+  if (!over || !lp->overdue)
+    las_disarmhook(lp, L);
+  if (!over)
+    return;
+  lp->overdue = 1;
+  while (lua_getstack(L, level, ar) && lua_getinfo(L, "l", ar) &&
+         ar->currentline <= 0)
+    level++;
+  luaL_where(L, level);
+  lua_pushliteral(L, "the time is over");
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
 /* }================================================================== */
 
 
@@ -142,10 +171,16 @@ static void onsignal (int sig) {
   las_Loop *lp = watched;
   lua_State *co;
   (void)sig;
-  if (lp == NULL || lp->watch.asked == 0)
+  if (lp == NULL)
     return;
   co = (lp->driven != NULL) ? lp->driven : lp->watch.calling ? lp->L : NULL;
-  if (co == NULL)
+  if (co != NULL && lp->watch.late) {
+    lp->watch.late = 0;
+    las_armhook(lp, co, las_hooklate,
+                LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
+    return;
+  }
+  if (co == NULL || lp->watch.asked == 0)
     return;
   if (lp->watch.asked & REPORT) {
     if (lp->watch.alarm & REPORT) {
@@ -227,43 +262,32 @@ static void *watch (void *arg) {
 }
 
 
-/* Starts the thread, if there is anything to watch and none yet. Without
-   memory or threads nothing is watched. */
-void las_startwatch (las_Loop *lp) {
-  struct las_Watchdog *w;
-  struct sigaction sa;
-  sigset_t all, old;
-  int err;
-  if (lp->watch.dog != NULL || watched != NULL ||
-      (lp->watch.limit == 0 && lp->watch.slice == 0))
-    return;
-  w = (struct las_Watchdog *)calloc(1, sizeof(*w));
-  if (w == NULL)
-    return;
-  w->loop = lp;
-  w->target = pthread_self();
-  uv_mutex_init(&w->lock);
-  uv_cond_init(&w->wake);
-  memset(&sa, 0, sizeof(sa));
-  sa.sa_handler = onsignal;
-  sa.sa_flags = SA_RESTART;
-  sigemptyset(&sa.sa_mask);
-  watched = lp;
-  sigaction(WATCHSIGNAL, &sa, &w->former);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  err = pthread_create(&w->thread, NULL, watch, w);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  lp->watch.dog = w;
-  if (err != 0) {
-    w->stop = 1;
-    las_stopwatch(lp);
+/* Sleeps until the real time for the main task is over. The loop sees that
+   itself, unless it is busy; code that goes on is stopped again. */
+static void *waitlate (void *arg) {
+  struct las_Watchdog *w = (struct las_Watchdog *)arg;
+  las_Loop *lp = w->loop;
+  uv_mutex_lock(&w->lock);
+  while (!w->stop) {
+    uint64_t now = uv_hrtime(), limit = lp->limit, period = LATEPERIOD;
+    if (limit == 0 || limit > now + LONGSLEEP)
+      period = LONGSLEEP;
+    else if (limit > now)
+      period = limit - now + LATESLACK;
+    uv_cond_timedwait(&w->wake, &w->lock, period);
+    limit = lp->limit;
+    if (!w->stop && limit != 0 && uv_hrtime() >= limit) {
+      lp->watch.late = 1;
+      pthread_kill(w->target, WATCHSIGNAL);
+    }
   }
+  uv_mutex_unlock(&w->lock);
+  return NULL;
 }
 
 
-void las_stopwatch (las_Loop *lp) {
-  struct las_Watchdog *w = lp->watch.dog;
+static void stop (struct las_Watchdog **place) {
+  struct las_Watchdog *w = *place;
   int running;
   if (w == NULL)
     return;
@@ -274,12 +298,68 @@ void las_stopwatch (las_Loop *lp) {
   uv_mutex_unlock(&w->lock);
   if (running)
     pthread_join(w->thread, NULL);
-  sigaction(WATCHSIGNAL, &w->former, NULL);
-  watched = NULL;
-  lp->watch.dog = NULL;
+  if (--ndogs == 0) {
+    sigaction(WATCHSIGNAL, &former, NULL);
+    watched = NULL;
+  }
+  *place = NULL;
   uv_cond_destroy(&w->wake);
   uv_mutex_destroy(&w->lock);
   free(w);
+}
+
+
+/* Without memory or threads nothing is watched. */
+static void start (las_Loop *lp, struct las_Watchdog **place,
+                   void *(*f) (void *)) {
+  struct las_Watchdog *w;
+  sigset_t all, old;
+  int err;
+  w = (struct las_Watchdog *)calloc(1, sizeof(*w));
+  if (w == NULL)
+    return;
+  w->loop = lp;
+  w->target = pthread_self();
+  uv_mutex_init(&w->lock);
+  uv_cond_init(&w->wake);
+  if (ndogs++ == 0) {
+    struct sigaction sa;
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = onsignal;
+    sa.sa_flags = SA_RESTART;
+    sigemptyset(&sa.sa_mask);
+    watched = lp;
+    sigaction(WATCHSIGNAL, &sa, &former);
+  }
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  err = pthread_create(&w->thread, NULL, f, w);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  *place = w;
+  if (err != 0) {
+    w->stop = 1;
+    stop(place);
+  }
+}
+
+
+/* Starts the threads for which there is anything to watch. */
+void las_startwatch (las_Loop *lp) {
+  if (watched != NULL && watched != lp)
+    return;
+  if (lp->watch.dog == NULL && (lp->watch.limit != 0 || lp->watch.slice != 0))
+    start(lp, &lp->watch.dog, watch);
+  if (lp->watch.clock == NULL && lp->limit != 0)
+    start(lp, &lp->watch.clock, waitlate);
+}
+
+
+void las_stopwatch (las_Loop *lp) {
+  stop(&lp->watch.dog);
+  stop(&lp->watch.clock);
+  lp->watch.late = 0;
+  if (lp->L != NULL && lua_gethook(lp->L) == las_hooklate)
+    las_disarmhook(lp, lp->L);  /* no callback ran any more */
 }
 
 
