@@ -282,18 +282,19 @@ static void telltasks (lua_State *L, las_Loop *lp) {
 }
 
 
-/* An os.exit inside a run takes all along, without a word. */
+/* An os.exit inside a run takes all along, without a word. What is not Lua's
+   goes first: telling may raise. */
 static int loop_gc (lua_State *L) {
   las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
   int told = lp->closed || lp->L != NULL || lp->pid != (int)getpid();
-  if (!told)
-    las_reportall(L, lp);
   if (!lp->closed)
     closeuv(lp);
   if (lp->S->loop == lp)
     lp->S->loop = NULL;
-  if (!told)
+  if (!told) {
+    las_reportall(L, lp);
     telltasks(L, lp);
+  }
   return 0;
 }
 
