@@ -91,6 +91,8 @@ local Loop = {}
 ---@field ready integer tasks and calls that wait for their turn
 ---@field timers integer deadlines
 ---@field turns integer turns of the loop since it was made
+---@field longest_step number seconds of the longest step while steps were watched
+---@field executor_queue integer 0: there are no executors yet
 ---@field bytes_in integer bytes read from streams
 ---@field bytes_out integer bytes written to streams
 ---@field anchors integer values that the loop keeps alive
