@@ -32,16 +32,33 @@ function check.boolean(v)
   end
 end
 
---- Something that may have a method `write`.
+local function index(v, key)
+  return v[key]
+end
+
+--- Something that has a method `write`.
 function check.file(v)
-  if type(v) ~= "table" and type(v) ~= "userdata" then
+  local ok, write = pcall(index, v, "write")
+  if type(v) == "string" or not (ok and write) then
     return "file"
   end
 end
 
-function check.context(v)
-  if type(v) ~= "userdata" or getmetatable(v) ~= "asyncio.Context" then
-    return "asyncio.Context"
+--- An object of the core.
+function check.object(name)
+  return function(v)
+    if type(v) ~= "userdata" or getmetatable(v) ~= name then
+      return name
+    end
+  end
+end
+
+check.context = check.object "asyncio.Context"
+check.loop = check.object "asyncio.Loop"
+
+function check.table(v)
+  if type(v) ~= "table" then
+    return "table"
   end
 end
 

@@ -164,6 +164,12 @@ function runner.Runner(options)
   return new_runner(check.options("Runner", 1, options, RUNNER))
 end
 
+local function is_runner(v)
+  if getmetatable(v) ~= Runner then
+    return "asyncio.Runner"
+  end
+end
+
 local function is_running()
   return (pcall(core.get_running_loop))
 end
@@ -198,6 +204,7 @@ local function get_loop(self, level)
 end
 
 function Runner:get_loop()
+  check.self("get_loop", self, is_runner)
   return get_loop(self, 2)
 end
 
@@ -274,6 +281,7 @@ end
 
 --- Runs `main(...)` in a task of the runner's loop and returns its results.
 function Runner:run(main, ...)
+  check.self("run", self, is_runner)
   local options, args = {}, table.pack(main, ...)
   if is_options(main) then
     options = check.named_options("run", 1, main, ONE_RUN)
@@ -294,6 +302,7 @@ end
 
 --- Ends what is left on the loop and closes it. Again does nothing.
 function Runner:close()
+  check.self("close", self, is_runner)
   if is_running() then
     error("a runner cannot be closed while a loop is running", 2)
   end

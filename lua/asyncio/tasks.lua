@@ -47,7 +47,8 @@ local function all_frames_of(co)
   return frames
 end
 
-local optional_file = check.optional(check.file)
+local is_task = check.object "asyncio.Task"
+local optional_file, optional_table = check.optional(check.file), check.optional(check.table)
 
 local function check_limit(name, limit)
   if limit ~= nil and (math.type(limit) ~= "integer" or limit < 0) then
@@ -58,6 +59,7 @@ end
 --- The Lua frames of the task, the oldest first; none once it is done.
 -- @param limit at most so many, the newest ones
 function Task:get_stack(limit)
+  check.self("get_stack", self, is_task)
   check_limit("get_stack", limit)
   local frames = all_frames_of(self:get_coro())
   if limit then
@@ -73,6 +75,7 @@ end
 -- @param limit at most so many frames
 -- @param file where to (default: standard error)
 function Task:print_stack(limit, file)
+  check.self("print_stack", self, is_task)
   check_limit("print_stack", limit)
   check.argument("print_stack", 2, file, optional_file)
   file = file or io.stderr
@@ -111,6 +114,8 @@ function tasks.create_eager_task_factory(constructor)
       :format(type(constructor)), 2)
   end
   return function(loop, co, options)
+    check.argument("eager_task_factory", 1, loop, check.loop)
+    check.argument("eager_task_factory", 3, options, optional_table)
     options = options or {}
     if options.eager_start == nil then
       options.eager_start = true

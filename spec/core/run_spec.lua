@@ -47,6 +47,8 @@ describe("run", function()
     assert.equal(here .. " bad argument #1 to 'run' (option 'dump_on': 'SIGUSR1' or 'SIGUSR2' or "
       .. "'SIGHUP' or 'SIGQUIT' or 'SIGTERM' expected, got 'SIGFOO')", text)
     assert.matches("field 'n' must be the length", witness.text(asyncio.run, { print, n = -1 }))
+    text = witness.text(function() runner.run(5, print) end) here = witness.line()
+    assert.equal(here .. " calling 'run' on bad self (asyncio.Runner expected, got number)", text)
   end)
 
   it("gives main its arguments and returns its results, nils included", function()
