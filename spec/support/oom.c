@@ -58,6 +58,7 @@ static struct {
   void *ptr;
   size_t osize, nsize;
   size_t bytes;	/* allocated by Lua */
+  lua_State *L;	/* of the run */
 } state;
 
 
@@ -72,8 +73,16 @@ static int countdown (void) {
 }
 
 
+/* Is it a stack to call a finalizer on? Without one Lua drops the finalizer,
+   and what that would have freed is lost. */
+static int isforfinalizer (const void *ptr, size_t osize) {
+  return ptr == NULL && osize == 0 && state.L != NULL &&
+         lua_gc(state.L, LUA_GCISRUNNING) != 1;
+}
+
+
 static int refuse (void *ptr, size_t osize, size_t nsize) {
-  if (!state.armed)
+  if (!state.armed || isforfinalizer(ptr, osize))
     return 0;
   if (state.again && ptr == state.ptr && nsize == state.nsize) {
     state.again = 0;
@@ -253,7 +262,7 @@ static int runonce (const char *program, long *errors) {
   state.armed = 0;
   state.bytes = 0;
   state.again = 0;
-  L = newstate(program);
+  L = state.L = newstate(program);
   state.count = 0;
   state.failed = 0;
   alarm(PATIENCE);
