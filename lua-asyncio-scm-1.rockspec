@@ -49,6 +49,7 @@ build = {
         "src/core/sigint.c",
         "src/core/state.c",
         "src/core/task.c",
+        "src/core/taskgroup.c",
         "src/core/timeout.c",
         "src/core/timer.c",
         "src/core/trace.c",

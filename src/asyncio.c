@@ -38,6 +38,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opentimeout(L, state);
   las_opengather(L, state);
   las_openwait(L, state);
+  las_opentaskgroup(L, state);
   las_openreport(L, state);
   las_openlock(L, state);
   las_openevent(L, state);

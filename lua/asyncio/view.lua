@@ -3,23 +3,16 @@
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
 local waits = require "asyncio.waits"
-local taskgroup = require "asyncio.taskgroup"
 
 local view = {}
 
 local optional_file = check.optional(check.file)
 
---- What kind of wait a task is in, and the futures it awaits there.
-local function awaited_by(task)
-  local wait, awaited = core.waiting(task)
-  return wait, taskgroup.awaited(task) or awaited
-end
-
 --- Whom each future and task is awaited by, of all tasks of the loop.
 local function awaiters_of(loop)
   local awaiters = {}
   for _, task in ipairs(core.all_tasks(loop)) do
-    local _, awaited = awaited_by(task)
+    local _, awaited = core.waiting(task)
     for _, future in ipairs(awaited) do
       awaiters[future] = awaiters[future] or {}
       table.insert(awaiters[future], task)

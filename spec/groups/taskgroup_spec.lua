@@ -445,6 +445,24 @@ for form, open in pairs(forms) do
       end))
     end))
 
+    it("takes eager children of eager children", testing.virtual(function()
+      local log = {}
+      open(function(group)
+        local function child(depth)
+          if depth < 5 then
+            group:create_task { child, depth + 1, eager_start = true }
+          end
+          log[#log + 1] = depth
+          if depth % 2 == 0 then
+            asyncio.sleep(depth)
+          end
+        end
+        group:create_task { child, 1, eager_start = true }
+        log[#log + 1] = tostring(group)
+      end)
+      assert.same({ { 5, 4, 3, 2, 1, "TaskGroup<state=open, tasks=2>" }, 4 }, { log, now() })
+    end))
+
     it("cancels an eager child that ends the group before it is known", testing.virtual(function()
       local log = {}
       try(open, function(group)
@@ -467,6 +485,96 @@ for form, open in pairs(forms) do
       end)
       loop:set_task_factory(nil)
       assert.equal(1, made)
+    end))
+
+    it("takes whatever a task factory gives, also one future twice", testing.virtual(function()
+      local loop, given = asyncio.get_running_loop(), asyncio.Future()
+      loop:set_task_factory(function() return given end)
+      local function run(act, ...)
+        if act then
+          loop:call_later(1, act, ...)
+        end
+        local ok, err = pcall(open, function(group)
+          group:create_task(print)
+          group:create_task(print)
+        end)
+        given = asyncio.Future()
+        return ok or errors_of(err)
+      end
+      assert.is_true(run(given.set_result, given))
+      assert.is_true(run(given.cancel, given))
+      assert.same({ "boom", "boom" }, run(given.set_exception, given, "boom"))
+      assert.equal(3, now())
+      given:set_exception("early")
+      assert.same({ "early", "early" }, run())
+      loop:set_task_factory(nil)
+    end))
+
+    it("holds the future of a task factory until it is done", testing.virtual(function()
+      local loop, weak = asyncio.get_running_loop(), setmetatable({}, { __mode = "v" })
+      loop:set_task_factory(function()
+        weak.future = asyncio.Future()
+        return weak.future
+      end)
+      open(function(group)
+        group:create_task(print)
+        asyncio.sleep(1)
+        witness.collect()
+        weak.future:set_result()
+        witness.collect()
+        assert.is_nil(weak.future)
+      end)
+      loop:set_task_factory(nil)
+    end))
+
+    it("refuses a future of another loop", testing.virtual(function()
+      local loop, other = asyncio.get_running_loop(), asyncio.new_event_loop()
+      local future = other:create_future()
+      loop:set_task_factory(function() return future end)
+      open(function(group)
+        assert.equal("the task factory returned a task of another loop",
+          witness.text(group.create_task, group, print))
+        assert.equal("TaskGroup<state=open, tasks=0>", tostring(group))
+      end)
+      loop:set_task_factory(nil)
+      other:close()
+    end))
+
+    it("holds what failed until it is raised", testing.virtual(function()
+      local err = witness.raises(asyncio.ExceptionGroup, open, function(group)
+        group:create_task { error, { "eager" }, eager_start = true }
+        group:create_task { function()
+          pcall(asyncio.sleep, 100)
+          error { "late" }
+        end, eager_start = true }
+        pcall(asyncio.sleep, 100)
+        turns(2)
+        witness.collect()
+      end)
+      assert.same({ { "eager" }, { "late" } }, { err.exceptions[1], err.exceptions[2] })
+    end))
+
+    it("keeps nothing of children that ended well", testing.virtual(function()
+      local loop = asyncio.get_running_loop()
+      open(function(group)
+        local function round(count)
+          for _ = 1, count do
+            group:create_task(asyncio.sleep, 1)
+            group:create_task(asyncio.sleep, 100):cancel()
+          end
+          asyncio.sleep(2)
+          witness.collect()
+          return collectgarbage("count"), loop:stats().anchors
+        end
+        round(witness.many(1000))
+        local memory, anchors = round(witness.many(1000))
+        for _ = 1, 10 do
+          round(witness.many(1000))
+        end
+        local after, left = round(witness.many(1000))
+        assert.equal(anchors, left)
+        assert(after < memory + 64, after - memory)
+      end)
     end))
 
     it("has room for thousands", testing.virtual(function()
@@ -511,6 +619,74 @@ for form, open in pairs(forms) do
     end))
   end)
 end
+
+describe("a group that nobody closes", function()
+  it("is held by its children, whose failure still ends the others", testing.virtual(function()
+    local log, weak, reports = {}, setmetatable({}, { __mode = "k" }), witness.reports()
+    local function begin()
+      local group = asyncio.TaskGroup()
+      weak[group] = true
+      group:create_task(crash, 1, "boom")
+      group:create_task(sleeper, log, 100)
+    end
+    local task = asyncio.create_task(function()
+      begin()
+      sleeper(log, 100)
+    end)
+    turns(3)
+    witness.collect()
+    assert.same({ "raised", "CancelledError" }, { try(asyncio.await, task) })
+    assert.same({ { "CancelledError", "CancelledError" }, 1 }, { log, now() })
+    turns(2)
+    witness.collect()
+    turns(2)
+    assert.same({ nil, 1, "boom" }, { next(weak), #reports, reports[1] and reports[1].exception })
+  end))
+
+  it("is over when its loop closes", function()
+    local loop = testing.new_event_loop { clock = "virtual" }
+    local group, child
+    loop:run_until_complete(function()
+      group = asyncio.TaskGroup()
+      child = group:create_task(asyncio.sleep, 100)
+      group:create_task(asyncio.sleep, 100)
+      asyncio.create_task(group.start, group, function() asyncio.sleep(100) end)
+      asyncio.sleep(1)
+    end)
+    witness.reports(loop)
+    assert.equal("TaskGroup<state=open, tasks=3>", tostring(group))
+    loop:close()
+    assert.equal("TaskGroup<state=closed, tasks=0>", tostring(group))
+    group:cancel()
+    assert.is_true(child:cancelled())
+    do
+      local _ <close> = group
+    end
+    asyncio.run(function()
+      assert.matches("is finished", witness.text(group.create_task, group, print))
+    end)
+    witness.collect()
+  end)
+end)
+
+describe("a group that has only failures left", function()
+  it("loses them with its loop, which reports them", function()
+    local loop = testing.new_event_loop { clock = "virtual" }
+    local group
+    loop:run_until_complete(function()
+      group = asyncio.TaskGroup()
+      group:create_task(crash, 0, "boom")
+      pcall(asyncio.sleep, 1)
+    end)
+    local reports = witness.reports(loop)
+    loop:close()
+    witness.collect()
+    do
+      local _ <close> = group
+    end
+    assert.same({ 1, "boom" }, { #reports, reports[1] and reports[1].exception })
+  end)
+end)
 
 describe("a group's end", function()
   it("takes error(nil) for a normal end in the <close> form only", testing.virtual(function()
@@ -571,6 +747,29 @@ describe("a group's end", function()
       { log, #reports, reports[1] and reports[1].exception })
   end))
 
+  it("is not waited for by a coroutine that a stranger closes", testing.virtual(function()
+    local task = asyncio.create_task(asyncio.task_group, function(group)
+      group:create_task(asyncio.sleep, 1)
+    end)
+    turns(3)
+    assert.is_true(coroutine.close(task:get_coro()))
+    assert.matches("dead coroutine", witness.text(asyncio.await, task))
+    assert.equal(1, now())
+  end))
+
+  it("comes once, though the body closes the group", testing.virtual(function()
+    assert.same({ "body", 0 }, { asyncio.task_group(function(group)
+      group:create_task(asyncio.sleep, 100)
+      do
+        local _ <close> = group
+        group:cancel()
+        assert.same({ "raised", "CancelledError" }, { try(asyncio.sleep, 1) })
+      end
+      return "body"
+    end), cancelling() })
+    asyncio.sleep(1)
+  end))
+
   it("comes with its loop's", function()
     local loop = testing.new_event_loop { clock = "virtual" }
     loop:run_until_complete(function()
@@ -623,6 +822,25 @@ describe("the call graph of a child", function()
   end))
 end)
 
+describe("a dump", function()
+  it("names the children that a task waits for", testing.virtual(function()
+    local waits = require "asyncio.waits"
+    local task = asyncio.create_task(asyncio.task_group, function(group)
+      for i = 1, 7 do
+        group:create_task { asyncio.sleep, i, name = "child" .. i }
+      end
+    end)
+    asyncio.sleep(1.5)
+    for _, entry in ipairs(waits.of(asyncio.get_running_loop())) do
+      if entry.task == task then
+        assert.equal("end of 2, 3, 4, 5, 6 and 1 more", (waits.text(entry)
+          :gsub("Task<name=child(%d)[^>]*>", "%1")))
+      end
+    end
+    asyncio.await(task)
+  end))
+end)
+
 describe("a deadlock in a group", function()
   it("is told as a circle of its task and a child", function()
     local err = witness.raises(asyncio.DeadlockError, asyncio.run, function()
@@ -646,7 +864,9 @@ describe("create_task of a group", function()
     object = asyncio.async(asyncio.sleep)(1)
     assert.matches("is finished", witness.text(group.create_task, group, { object, name = "x" }))
     assert.equal("dead", coroutine.status(object))
-    assert.matches("is finished", witness.text(group.start, group, asyncio.sleep))
+    assert.matches("is finished", witness.text(group.create_task, group))
+    text = witness.text(function() group:start(asyncio.sleep) end) here = witness.line()
+    assert.equal(here .. " the task group is finished", text)
   end))
 
   it("refuses while the group shuts down", testing.virtual(function()
@@ -666,6 +886,9 @@ describe("create_task of a group", function()
       local text = witness.text(function() group:create_task(7) end) local here = witness.line()
       assert.equal(here .. " bad argument #1 to 'create_task' (function or awaitable expected, "
         .. "got number)", text)
+      text = witness.text(function() group:create_task() end) here = witness.line()
+      assert.equal(here .. " bad argument #1 to 'create_task' (function or awaitable expected, "
+        .. "got no value)", text)
       assert.matches("unknown option 'nam'", witness.text(group.create_task, group,
         { asyncio.sleep, nam = "x" }))
       text = witness.text(function() group.create_task(asyncio.sleep) end) here = witness.line()
@@ -864,6 +1087,58 @@ describe("start of a group", function()
     end))
   end))
 
+  it("that is cancelled as the child fails leaves the error to the group",
+    testing.virtual(function()
+      for _, order in ipairs { { 1, 2 }, { 2, 1 } } do
+        local future, log = asyncio.Future(), {}
+        assert.same({ "boom" }, group_of(forms.close, function(group)
+          local task = asyncio.create_task(group.start, group, asyncio.async(function()
+            asyncio.await(future)
+          end))
+          turns(3)
+          local acts = { function() future:set_exception("boom") end, function() task:cancel() end }
+          for _, i in ipairs(order) do
+            acts[i]()
+          end
+          log[1] = table.pack(try(asyncio.await, task))
+        end))
+        assert.same({ { "raised", "CancelledError", n = 2 } }, log)
+      end
+    end))
+
+  it("leaves to the group an eager child that fails after", testing.virtual(function()
+    local result
+    assert.same({ "after" }, group_of(forms.close, function(group)
+      result = group:start { function(started)
+        started("in time")
+        error("after", 0)
+      end, eager_start = true }
+      asyncio.sleep(100)
+    end))
+    assert.equal("in time", result)
+  end))
+
+  it("raises the error of an eager child", testing.virtual(function()
+    forms.close(function(group)
+      assert.equal("eager", witness.text(group.start, group,
+        { function() error("eager", 0) end, eager_start = true }))
+      asyncio.sleep(1)
+    end)
+  end))
+
+  it("is not moved by a started that comes too late", testing.virtual(function()
+    forms.close(function(group)
+      local go
+      assert.equal("boom", witness.text(group.start, group, function(started)
+        go = started
+        asyncio.get_running_loop():call_soon(started, "late")
+        error("boom", 0)
+      end))
+      asyncio.sleep(1)
+      assert.matches("was called before", witness.text(go))
+    end)
+  end))
+
   it("and a cancel in one turn: what comes first wins", testing.virtual(function()
     forms.close(function(group)
       local go
@@ -910,6 +1185,9 @@ describe("start of a group", function()
       end)
       assert.matches("bad argument #1 to 'start' %(function expected, got coroutine%)",
         witness.text(g.start, g, asyncio.async(asyncio.sleep)(1)))
+      local text = witness.text(function() g:start(7) end) local here = witness.line()
+      assert.equal(here .. " bad argument #1 to 'start' (function or awaitable expected, "
+        .. "got number)", text)
     end)
   end))
 end)

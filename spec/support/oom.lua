@@ -483,6 +483,74 @@ scenario("gather", function()
   end)
 end)
 
+scenario("groups", function()
+  play(function()
+    local function nap(...) return asyncio.sleep(1, ...) end
+    local function crash() asyncio.sleep(2) error(asyncio.Error("mine"), 0) end
+    local queue, sum, task = asyncio.Queue(1), 0, nil
+    asyncio.task_group(function(group)
+      task = group:create_task { nap, 1, name = "first" }
+      group:create_task { function()
+        group:create_task { nap, eager_start = true }
+        nap()
+      end, eager_start = true }
+      group:create_task(function()
+        for i = 1, 3 do queue:put(i) end
+        queue:shutdown()
+      end)
+      group:create_task(function()
+        for item in queue:items() do sum = sum + item end
+      end)
+      equal(group:start(function(started) nap() started("ready") nap() end), "ready")
+      equal(type(tostring(group)), "string")
+    end)
+    equal(task:result(), 1)
+    equal(sum, 6)
+    local ok, err = pcall(asyncio.task_group, function(group)
+      group:create_task(crash)
+      group:create_task(asyncio.sleep, 100)
+      group:create_task(asyncio.await, asyncio.Future())
+      asyncio.sleep(100)
+    end)
+    expect(asyncio.ExceptionGroup, ok, err)
+    expect(asyncio.Error, false, err.exceptions[1])
+    expect(asyncio.TimeoutError, pcall(function()
+      local scope <close> = asyncio.timeout(1)
+      local group <close> = asyncio.TaskGroup()
+      group:create_task(asyncio.sleep, 100)
+      group:create_task { asyncio.sleep, 100, eager_start = true }
+    end))
+    asyncio.task_group(function(group)
+      expect(asyncio.Error, pcall(group.start, group, crash))
+      group:create_task(function() nap() group:cancel() end)
+      group:start(function() asyncio.sleep(100) end)
+    end)
+  end)
+end)
+
+-- What has no time to end: a group half way in a loop that closes.
+scenario("halfway", function()
+  prepare()
+  local loop = testing.new_event_loop { clock = "virtual" }
+  loop:create_task(function()
+    asyncio.task_group(function(group)
+      group:create_task(asyncio.sleep, 100)
+      asyncio.sleep(100)
+    end)
+  end)
+  loop:create_task(function()
+    local group <close> = asyncio.TaskGroup()
+    group:create_task(asyncio.sleep, 100)
+  end)
+  loop:create_task(function()
+    local group = asyncio.TaskGroup()  -- that nobody closes
+    group:create_task(asyncio.sleep, 100)
+    group:start(function() asyncio.sleep(100) end)
+  end)
+  loop:run_until_complete(asyncio.async(asyncio.sleep)(1))
+  loop:close()
+end)
+
 scenario("timeout", function()
   play(function()
     local function slow() asyncio.sleep(10) return "slow" end
@@ -546,6 +614,10 @@ scenario("dropped", function()
   loop:create_task(asyncio.sleep, 10)
   loop:create_task(function() asyncio.gather(loop:create_future()) end)
   loop:create_task(error, "unseen")
+  loop:create_task(asyncio.task_group, function(group)
+    group:create_task(asyncio.sleep, 10)
+    group:create_task { error, "unseen", eager_start = true }
+  end)
   loop:call_later(10, print)
   loop:run_until_complete(asyncio.async(asyncio.sleep)(0))
 end)

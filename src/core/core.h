@@ -72,7 +72,7 @@ typedef struct las_Task las_Task;
 enum las_Type {
   LAS_TLOOP, LAS_TFUTURE, LAS_TTASK, LAS_THANDLE, LAS_TTIMERHANDLE,
   LAS_TCALLBACK, LAS_TREPORTER, LAS_TTIMEOUT, LAS_TGATHER, LAS_TCROWD,
-  LAS_TGENERATOR, LAS_TCONTEXT, LAS_TCONTEXTVAR, LAS_TTOKEN,
+  LAS_TGROUP, LAS_TGENERATOR, LAS_TCONTEXT, LAS_TCONTEXTVAR, LAS_TTOKEN,
   LAS_TREADER, LAS_TWRITER, LAS_TSERVER, LAS_TLOOKUP,
   LAS_TLOCK, LAS_TEVENT, LAS_TCONDITION, LAS_TSEMAPHORE, LAS_TBARRIER,
   LAS_TQUEUE, LAS_TSENTINEL,
@@ -176,7 +176,8 @@ enum las_ItemType {
   LAS_TASK,	/* made ready, the loop resumes it */
   LAS_HANDLE,	/* made ready, the loop calls its function */
   LAS_JOB,	/* made ready, the loop calls a C function, protected */
-  LAS_WATCH	/* told at once, in C: no Lua, no raise */
+  LAS_WATCH	/* told at once, in C: no Lua, no raise; made ready, in its
+		turn */
 };
 
 struct las_Item {
@@ -365,6 +366,12 @@ LAS_API void las_start (las_Task *t, int eager);
 /* Makes a task as create_task does, by the loop's factory if it has one, and
    starts it next turn. [-(n+1), +1, e] */
 LAS_API las_Future *las_spawn (lua_State *L, las_Loop *lp, int n);
+/* What create_task does with its arguments, which lie from 'first' on: a body
+   and its arguments, or one table of them with options. Leaves the task on
+   top; NULL: the task factory gave that future, if 'factory' lets it.
+   [-?, +1, e] */
+LAS_API las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
+                                  int factory);
 /* Is it the coroutine of a task? */
 LAS_API int las_istaskthread (lua_State *co);
 
@@ -843,6 +850,7 @@ LAS_API void las_opentimer (lua_State *L, int state);
 LAS_API void las_opentimeout (lua_State *L, int state);
 LAS_API void las_opengather (lua_State *L, int state);
 LAS_API void las_openwait (lua_State *L, int state);
+LAS_API void las_opentaskgroup (lua_State *L, int state);
 LAS_API void las_openerror (lua_State *L, int state);
 LAS_API void las_opencontext (lua_State *L, int state);
 LAS_API void las_openreport (lua_State *L, int state);

@@ -241,7 +241,7 @@ static int asyncio_shield (lua_State *L) {
                      &shieldwait);
 }
 
-/* who a task group waits for: it is cancelled by the group, not by the wait */
+/* whose end a task waits for: a cancel of the wait is not one of it */
 static las_Future *endingfuture (las_Task *t, int i) {
   return (i == 0) ? (las_Future *)t->what : NULL;
 }
@@ -257,8 +257,8 @@ static int endk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* await_end(future): until it is done and its callbacks so far have run.
-   Neither raises its error nor passes a cancel on. */
+/* await_end(future): until it is done. Neither raises its error nor passes a
+   cancel on. */
 static int core_await_end (lua_State *L) {
   las_Task *t = las_checktask(L, "await_end");
   las_Future *f = las_checkfuture(L, 1);

@@ -127,7 +127,8 @@ void las_settype (lua_State *L, enum las_Type t) {
 }
 
 
-/* index(typename): the table of methods of a type, for the Lua layer */
+/* index(typename): the table of methods of a type, and its metatable, for the
+   Lua layer */
 static int core_index (lua_State *L) {
   luaL_checkstring(L, 1);
   las_getanchored(L, LAS_UTYPES);
@@ -136,7 +137,8 @@ static int core_index (lua_State *L) {
     lua_getfield(L, -1, "__name");
     if (lua_rawequal(L, -1, 1)) {
       lua_getfield(L, -2, "__index");
-      return 1;
+      lua_pushvalue(L, -3);
+      return 2;
     }
     lua_pop(L, 2);
   }

@@ -118,8 +118,10 @@ static void finish (las_Task *t) {
   t->co = NULL;
   lp->ntasks--;
   las_settle(&t->f, (enum las_Outcome)t->outcome);
-  t->f.item.slot = 0;
-  las_release(lp, slot);
+  if (las_likely(t->f.item.slot != 0)) {  /* did its group leave it there? */
+    t->f.item.slot = 0;
+    las_release(lp, slot);
+  }
 }
 
 
@@ -584,9 +586,8 @@ las_Future *las_spawn (lua_State *L, las_Loop *lp, int n) {
 }
 
 
-/* A task of the loop from what lies from 'first' on: a body and arguments,
-   or one table of them with options. */
-static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
+las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
+                          int factory) {
   int options = 0, extra = 0, eager = 0, body = first, n;
   uint64_t slice = 0;
   las_Task *t;
@@ -603,7 +604,7 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
     n = (lua_gettop(L) > first) ? lua_gettop(L) - first : 0;
   if (!las_tobody(L, body, first)) {
     if (!las_isawaitable(L, body))
-      return luaL_typeerror(L, first, "function or awaitable");
+      luaL_typeerror(L, first, "function or awaitable");
     las_checknoargs(L, body + 1, options);
     lua_settop(L, body);  /* a task that awaits it */
     las_getanchored(L, LAS_UAWAIT);
@@ -615,28 +616,32 @@ static int createtask (lua_State *L, las_Loop *lp, int first, int factory) {
     lua_settop(L, body);
     n = 0;
   }
-  if (las_unlikely(factory && lp->factory))
-    return callfactory(L, lp, n, options);
+  if (las_unlikely(factory && lp->factory)) {
+    callfactory(L, lp, n, options);
+    return NULL;
+  }
   t = las_newtask(L, lp, n);
   if (extra != 0 && !lua_isnil(L, extra))
     setextra(L, t, extra);
   if (slice != 0)
     las_slicetask(t, slice);
   las_start(t, eager);
-  return 1;
+  return t;
 }
 
 
 /* create_task(f, ...) or create_task{f, ..., name=, eager_start=} */
 static int asyncio_create_task (lua_State *L) {
   las_Loop *lp = las_checkrunning(L);
-  return createtask(L, lp, 1, 1);
+  las_createtask(L, lp, 1, 1);
+  return 1;
 }
 
 
 static int loop_create_task (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
-  return createtask(L, lp, 2, 1);
+  las_createtask(L, lp, 2, 1);
+  return 1;
 }
 
 
@@ -663,7 +668,8 @@ static int asyncio_Task (lua_State *L) {
     lua_replace(L, 2);
     lua_settop(L, 2);
   }
-  return createtask(L, lp, 2, 0);
+  las_createtask(L, lp, 2, 0);
+  return 1;
 }
 
 

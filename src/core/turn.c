@@ -49,6 +49,8 @@ static void runready (las_Loop *lp) {
     lp->nready--;
     if (las_likely(it->type == LAS_TASK))
       las_step(lp, (las_Task *)it);
+    else if (it->type == LAS_WATCH)
+      las_tell(lp, it, NULL);
     else
       las_runhandle(lp, it);
   }
