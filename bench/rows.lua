@@ -155,6 +155,20 @@ rows[#rows + 1] = {
   peers = { task("uvloop", "gather"), task("python", "gather") },
 }
 
+local plain = task("asyncio", "plain", { most = 1.3 })
+plain.name = "create_task alone"
+rows[#rows + 1] = {
+  id = "group",
+  title = "task_group of 1000",
+  columns = { { "ns", "ns each" } },
+  ratio = "ns",
+  ours = task("asyncio", "group"),
+  peers = {
+    plain, bare("new coroutine, run", "spawn"),
+    task("uvloop", "group"), task("python", "group"),
+  },
+}
+
 local sleepers = task("asyncio", "sleepers")
 sleepers.want = { bytes = { most = 1450 } }
 local uvloop, python = task("uvloop", "sleepers"), task("python", "sleepers")

@@ -74,6 +74,34 @@ function measures.gather()
   end)
 end
 
+function measures.group()
+  local children = 1000
+  local function body(group)
+    for _ = 1, children do
+      group:create_task(nothing)
+    end
+  end
+  meter.each(1000 * children, function(n)
+    for _ = 1, n // children do
+      asyncio.task_group(body)
+    end
+  end)
+end
+
+--- The same without a group.
+function measures.plain()
+  local tasks = 1000
+  meter.each(1000 * tasks, function(n)
+    for _ = 1, n // tasks do
+      local last
+      for _ = 1, tasks do
+        last = create_task(nothing)
+      end
+      await(last)
+    end
+  end)
+end
+
 --- A lock that nobody else wants.
 function measures.lock()
   local lock = asyncio.Lock()

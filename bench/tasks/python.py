@@ -91,6 +91,16 @@ async def gather():
     await each(100 * 1000, run)
 
 
+async def group():
+    async def run(n):
+        for _ in range(n // 1000):
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(1000):
+                    tasks.create_task(nothing())
+
+    await each(100 * 1000, run)
+
+
 async def lock():
     free = asyncio.Lock()
 
