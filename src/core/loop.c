@@ -287,6 +287,7 @@ static void telltasks (lua_State *L, las_Loop *lp) {
 static int loop_gc (lua_State *L) {
   las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
   int told = lp->closed || lp->L != NULL || lp->pid != (int)getpid();
+  las_keepreports(lp);
   if (!lp->closed)
     closeuv(lp);
   if (lp->S->loop == lp)

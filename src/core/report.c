@@ -261,12 +261,30 @@ void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
 }
 
 
-/* The loop closes: what is still unseen is told now, also what waits for the
-   next turn to be told. */
+static int isreport (const las_Item *it) {
+  return it->type == LAS_JOB && ((const las_Job *)it)->run == reporter_run;
+}
+
+
+void las_keepreports (las_Loop *lp) {
+  las_Item *it = lp->ready;
+  lp->ready = NULL;
+  lp->nready = 0;
+  while (it != NULL) {
+    las_Item *next = it->u.list.next;
+    if (isreport(it))
+      las_queue(lp, it);
+    it = next;
+  }
+}
+
+
+/* What is still unseen is told now, also what waits for the next turn to be
+   told. */
 void las_reportall (lua_State *L, las_Loop *lp) {
   las_Item *it;
   for (it = lp->ready; it != NULL; it = it->u.list.next) {
-    if (it->type == LAS_JOB && ((las_Job *)it)->run == reporter_run) {
+    if (isreport(it)) {
       Reporter *r = (Reporter *)it;
       las_pushanchored(L, lp, r->job.item.slot);
       letgo(r);
