@@ -36,8 +36,8 @@ static las_Reader *checkreader (lua_State *L) {
 */
 
 /* The loop whose buffer holds bytes just read for this reader, or NULL. */
-static las_Loop *freshof (lua_State *L, const las_Reader *r) {
-  las_Loop *lp = las_state(L)->loop;
+static las_Loop *freshof (const las_Reader *r) {
+  las_Loop *lp = r->bare ? NULL : streamof(r)->loop;
   return (lp != NULL && lp->fresh.owner == r) ? lp : NULL;
 }
 
@@ -54,7 +54,7 @@ static int keepfresh (las_Loop *lp, las_Reader *r) {
 /* All bytes at hand, in one piece. What is fresh joins the buffer if that
    holds some already. Raises without memory, and nothing is lost. */
 static const char *view (lua_State *L, las_Reader *r, size_t *n) {
-  las_Loop *lp = freshof(L, r);
+  las_Loop *lp = freshof(r);
   if (lp != NULL) {
     if (r->in.n == 0) {
       *n = lp->fresh.n;
@@ -69,8 +69,8 @@ static const char *view (lua_State *L, las_Reader *r, size_t *n) {
 
 
 /* Drops what was taken off the view; the rest is safe before Lua runs. */
-static void take (lua_State *L, las_Reader *r, size_t n) {
-  las_Loop *lp = freshof(L, r);
+static void take (las_Reader *r, size_t n) {
+  las_Loop *lp = freshof(r);
   if (lp != NULL) {
     lp->fresh.p += n;
     lp->fresh.n -= n;
@@ -88,7 +88,7 @@ static void take (lua_State *L, las_Reader *r, size_t n) {
 static int give (lua_State *L, las_Reader *r, const char *s, size_t n,
                  size_t drop) {
   lua_pushlstring(L, s, n);
-  take(L, r, drop);
+  take(r, drop);
   return 1;
 }
 
@@ -177,7 +177,7 @@ static int trypeek (lua_State *L, las_Reader *r) {
 
 /* Joins what is fresh to the buffer: more is needed. */
 static int more (lua_State *L, las_Reader *r) {
-  las_Loop *lp = freshof(L, r);
+  las_Loop *lp = freshof(r);
   if (lp != NULL && keepfresh(lp, r) != 0)
     return luaL_error(L, "not enough memory");
   return -1;
@@ -216,7 +216,7 @@ static int incomplete (lua_State *L, las_Reader *r, lua_Integer expected) {
     lua_pushinteger(L, expected);
     lua_setfield(L, -2, "expected");
   }
-  take(L, r, n);
+  take(r, n);
   return lua_error(L);
 }
 
@@ -428,19 +428,26 @@ static void checkfree (lua_State *L, const las_Reader *r) {
 }
 
 
+static int readk (lua_State *L, int status, lua_KContext op);
+
+
 /* Tries; waits for more bytes as often as it must. */
-static int readk (lua_State *L, int status, lua_KContext op) {
-  las_Reader *r = ((Box *)lua_touserdata(L, SELF))->r;
-  las_Task *t = (status == LUA_YIELD) ? wakeup(L, r)
-                                      : las_state(L)->loop->current;
-  int n;
-  checkfree(L, r);  /* it may have given way to another reader */
-  n = attempts[op](L, r);
+static int tryread (lua_State *L, las_Reader *r, las_Task *t, int op) {
+  int n = attempts[op](L, r);
   if (n >= 0)
     return n;
   las_checkcancel(L, t);
   park(L, r, t);
   return lua_yieldk(L, 0, op, readk);
+}
+
+
+static int readk (lua_State *L, int status, lua_KContext op) {
+  las_Reader *r = ((Box *)lua_touserdata(L, SELF))->r;
+  las_Task *t = wakeup(L, r);
+  (void)status;
+  checkfree(L, r);  /* it may have given way to another reader */
+  return tryread(L, r, t, (int)op);
 }
 
 
@@ -462,7 +469,7 @@ static int startread (lua_State *L, las_Reader *r, las_Task *t, int op) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, op, readk);
   }
-  return readk(L, LUA_OK, op);
+  return tryread(L, r, t, op);
 }
 
 
@@ -617,7 +624,7 @@ static int reader_lines (lua_State *L) {
 
 static int reader_at_eof (lua_State *L) {
   las_Reader *r = checkreader(L);
-  lua_pushboolean(L, r->eof && r->in.n == 0 && freshof(L, r) == NULL);
+  lua_pushboolean(L, r->eof && r->in.n == 0 && freshof(r) == NULL);
   return 1;
 }
 

@@ -112,12 +112,9 @@ static void checkopen (lua_State *L, las_Stream *s) {
 }
 
 
-static int writek (lua_State *L, int status, lua_KContext ctx) {
-  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
-  las_Task *t = (status == LUA_YIELD) ? las_checkwake(L)
-                                      : las_currenttask(L, las_state(L));
+/* Writes all above the writer. 't' may be NULL. */
+static int writeall (lua_State *L, las_Stream *s, las_Task *t) {
   int i, n = lua_gettop(L);
-  (void)ctx;
   checkopen(L, s);
   if (t != NULL && t->f.loop != s->loop)
     return luaL_error(L, "cannot write to a stream of another loop");
@@ -129,31 +126,38 @@ static int writek (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-static int startwrite (lua_State *L) {
+static int writek (lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  return writeall(L, ((Box *)lua_touserdata(L, 1))->s, las_checkwake(L));
+}
+
+
+static int startwrite (lua_State *L, las_Stream *s) {
   las_Task *t = las_currenttask(L, las_state(L));
   if (t != NULL && las_unlikely(las_spent(t->f.loop))) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, 0, writek);
   }
-  return writek(L, LUA_OK, 0);
+  return writeall(L, s, t);
 }
 
 
 /* write(s, ...) */
 static int writer_write (lua_State *L) {
   int i, n = lua_gettop(L);
-  checkwriter(L);
+  las_Stream *s = checkwriter(L);
   luaL_checkstring(L, 2);
   for (i = 3; i <= n; i++)
     luaL_checkstring(L, i);
-  return startwrite(L);
+  return startwrite(L, s);
 }
 
 
 /* writelines{...} */
 static int writer_writelines (lua_State *L) {
+  las_Stream *s = checkwriter(L);
   int i, n;
-  checkwriter(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   n = las_listlen(L, 2);
@@ -165,7 +169,7 @@ static int writer_writelines (lua_State *L) {
     lua_tostring(L, -1);
   }
   lua_remove(L, 2);
-  return startwrite(L);
+  return startwrite(L, s);
 }
 
 
