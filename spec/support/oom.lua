@@ -240,6 +240,20 @@ scenario("primitives", function()
     local waiting = asyncio.create_task(condition.wait, condition)
     expect(asyncio.CancelledError, pcall(function() waiting:cancel() asyncio.await(waiting) end))
     equal(condition:locked(), false)
+    waiting = asyncio.create_task(function()
+      local _ <close> = condition:acquire()
+      condition:wait()
+    end)
+    asyncio.sleep(0)
+    do
+      local _ <close> = condition:acquire()
+      for i = 1, 2 do
+        waiting:cancel("message " .. i)
+        asyncio.sleep(0)
+      end
+    end
+    expect(asyncio.CancelledError, pcall(asyncio.await, waiting))
+    equal(condition:locked(), false)
   end)
 end)
 
@@ -423,6 +437,15 @@ scenario("coroutines", function()
       equal(page, "page")
     end
     equal(closed, 3)
+    local _, err = pcall(function()
+      local _ <close> = manager()
+      error("in the block", 0)
+    end)
+    if err ~= "in the block" then
+      error(err, 0)
+    end
+    equal(closed, 4)
+    manager()  -- dropped
     count(2)()  -- dropped
     collectgarbage()
     local task = asyncio.create_task(function()
@@ -459,6 +482,13 @@ scenario("contexts", function()
     var:reset(token)
     equal(var:get(), "default")
   end)
+  local var = asyncio.ContextVar("var", "default")
+  local runner <close> = asyncio.Runner { loop_factory = function()
+    return testing.new_event_loop { clock = "virtual" }
+  end }
+  runner:run { function() var:set(1) end, context = asyncio.Context() }
+  equal(runner:run(function() var:set(2) return var:get() end), 2)
+  equal(runner:run(function() return var:get() end), 2)
 end)
 
 scenario("gather", function()
