@@ -27,6 +27,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openrun(L, state);
   las_openwatchdog(L, state);
   las_opentask(L, state);
+  las_openstep(L, state);
   las_openfuture(L, state);
   las_openhandle(L, state);
   las_opencoroutine(L, state);

@@ -1,0 +1,59 @@
+/*
+** driver.h
+** Coroutines that a task drives: generators, asyncio.coroutine.
+*/
+
+#ifndef las_driver_h
+#define las_driver_h
+
+#include "core/future.h"
+
+
+#define LAS_OUTWARD	(-1)	/* of las_drive: the body waits */
+
+/* Puts a protected call under the function in a fresh coroutine: its <close>
+   variables run when it fails, and may suspend. Needs three stack slots
+   there; las_drivefirst wants another. [-0, +0, -] */
+LAS_API void las_addbase (lua_State *L, lua_State *co);
+
+/* Resumes the coroutine with the 'n' values on its stack, as a part of the
+   task's step: only where las_currenttask gives a task. The coroutine, or
+   the generator that has it, must lie in slot 1 of the caller. Returns the
+   status, with 'nres' values on its stack (or an error), or LAS_OUTWARD: then
+   the caller yields, and its continuation calls las_driveagain.
+   las_drivefirst is for a fresh coroutine with its base and arguments. */
+LAS_API int las_drive (lua_State *L, lua_State *co, int n, int *nres);
+LAS_API int las_drivefirst (lua_State *L, lua_State *co, int *nres);
+LAS_API int las_driveagain (lua_State *L, lua_State *co, int *nres);
+/* The same, but raises the value on top of L where the coroutine yielded. */
+LAS_API int las_drivethrow (lua_State *L, lua_State *co, int *nres);
+
+/* Is the coroutine suspended because its task waits? */
+LAS_API int las_isparked (las_State *S, lua_State *co);
+/* ... in a bare yield of the task's own coroutine? */
+LAS_API int las_isbare (lua_State *co);
+
+/* The coroutine that this one drives, or NULL. */
+LAS_API lua_State *las_inner (las_State *S, lua_State *co);
+/* The last one of that chain, at least itself. Neither can raise. */
+LAS_API lua_State *las_innermost (las_State *S, lua_State *co);
+/* Pushes the traceback of a coroutine, what it drives first; without so many
+   levels of L, if that is in it. [-0, +1, m] */
+LAS_API void las_traceback (lua_State *L, lua_State *co, int level);
+/* Such a number of levels: those of the library's own Lua code that asks, and
+   of what is above it. */
+LAS_API int las_asklevel (lua_State *L);
+/* Pushes "file:line" of its innermost Lua function, or nil. [-0, +1, m] */
+LAS_API void las_pushplace (lua_State *L, lua_State *co);
+
+/* For message handlers, whose error lies at 1. Pushes the traceback up to
+   here, from inside a driven coroutine if it came out of one, and the place
+   where the error was raised. [-0, +2, m] */
+LAS_API void las_errortrace (lua_State *L, las_Loop *lp);
+/* Keeps both for the handler of whoever resumed L. [-0, +0, m] */
+LAS_API void las_noteerror (lua_State *L, las_Loop *lp);
+LAS_API void las_forgeterror (lua_State *L, las_Loop *lp);
+/* The error below the top goes on as the value on top. [-2, +1, -] */
+LAS_API void las_renameerror (lua_State *L, las_Loop *lp);
+
+#endif

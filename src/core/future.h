@@ -1,0 +1,189 @@
+/*
+** future.h
+** Futures and tasks.
+*/
+
+#ifndef las_future_h
+#define las_future_h
+
+#include "core/item.h"
+#include "core/state.h"
+
+
+enum las_Outcome {
+  LAS_PENDING, LAS_FINISHED, LAS_FAILED, LAS_CANCELLED
+};
+
+enum las_Phase {
+  LAS_NEW,	/* never stepped; stands in the ready queue */
+  LAS_READY,	/* woken; stands in the ready queue */
+  LAS_RUNNING,	/* being stepped, or it has stepped another into being */
+  LAS_PARKED,	/* waits, as 'wait' says */
+  LAS_DONE
+};
+
+#define LAS_DOOM	101	/* las_Task.doom at first */
+#define LAS_FORCED	255	/* ... and once its coroutine was closed */
+
+#define LAS_FMUST	0x01	/* a cancel waits for the next suspension */
+#define LAS_FTHROW	0x02	/* the wait was cancelled: raise on resuming */
+#define LAS_FYIELD	0x04	/* is ready because it gave way */
+#define LAS_FBARE	0x08	/* ... by a bare 'coroutine.yield' */
+#define LAS_FSEEN	0x10	/* somebody looked at the outcome */
+#define LAS_FMULTI	0x20	/* the value is a table: count, then results */
+#define LAS_FVOID	0x40	/* there is no result at all */
+#define LAS_FERROBJ	0x80	/* cancelled: the value is the error itself */
+
+struct las_Future {
+  las_Item item;	/* first */
+  las_Loop *loop;	/* alive: user value LAS_ULOOP */
+  las_List waiters;	/* tasks, handles (callbacks) and watches, in order */
+};
+
+/* user values of futures and tasks */
+#define LAS_UVALUE	1	/* a task's thread, then the outcome */
+#define LAS_ULOOP	2
+#define LAS_UEXTRA	3	/* nil or a table, by the numbers below */
+
+/* what is seldom there: fields of the extra table */
+enum las_Extra {
+  LAS_XNAME = 1, LAS_XCONTEXT, LAS_XCREATED, LAS_XTRACEBACK, LAS_XCAUSE,
+  LAS_XREPORTER, LAS_XCALLBACKS, LAS_XMESSAGE, LAS_XPLACE
+};
+
+/* A way of waiting. Nothing here may raise or call Lua. */
+typedef struct las_Wait {
+  const char *name;	/* what reports call it */
+  void (*leave) (las_Task *t);	/* unlink; NULL: in a future's list */
+  las_Future *(*inner) (las_Task *t);	/* a cancel goes to this one first;
+					   NULL: to nobody */
+  struct las_Work *(*many) (las_Task *t);	/* or to many: the work of
+					   passing it on, embedded somewhere */
+  /* for reports only: */
+  uint64_t (*holder) (las_Task *t);	/* number of the task that has what it
+					   waits for; 0: not known */
+  las_Future *(*child) (las_Task *t, int i);	/* i-th of the many, from 0;
+					   NULL past the last */
+} las_Wait;
+
+typedef struct las_Work {
+  struct las_Work *next;
+  void (*run) (struct las_Work *w);	/* calls las_cancelinner for each */
+} las_Work;
+
+struct las_Task {
+  las_Future f;		/* first */
+  lua_State *co;	/* anchored by LAS_UVALUE until done */
+  const las_Wait *wait;	/* how it waits, while LAS_PARKED */
+  void *what;		/* what it waits for: read by 'wait'; the height of
+			   the coroutine's stack, while LAS_NEW */
+  unsigned ncancels : 15;	/* cancels asked for and not taken back */
+  unsigned sliced : 1;	/* may be made to yield, whatever the loop says */
+  unsigned holdoff : 4;	/* ... but not now: calls of uninterrupted */
+  unsigned doom : 8;	/* suspensions until it is closed by force; 0: it
+			is not doomed; 1: now; LAS_FORCED: it was */
+  unsigned outcome : 4;	/* how its body ended, before it is settled */
+  uint32_t mark;	/* pass of the cancel that came by last */
+  uint64_t hascontext : 1;	/* is there one among its extras? */
+  uint64_t id : 63;	/* number for its default name */
+};
+
+/* Makes a plain future of the loop. [-0, +1, m] */
+LAS_API las_Future *las_newfuture (lua_State *L, las_Loop *lp);
+
+LAS_API las_Future *las_tofuture (lua_State *L, las_State *S, int i);
+LAS_API las_Future *las_checkfuture (lua_State *L, int i);
+
+/* Ends a future whose value and flags are in place: tells all waiters.
+   Cannot raise. */
+LAS_API void las_settle (las_Future *f, enum las_Outcome how);
+
+/* Links the task as a waiter of the future 'f' at 'i', which the loop then
+   holds; park it next. [-0, +0, m] */
+LAS_API void las_await (lua_State *L, int i, las_Future *f, las_Task *t);
+/* Takes it out again. Cannot raise. */
+LAS_API void las_unawait (las_Future *f, las_Task *t);
+/* Does any task wait for it? */
+LAS_API int las_isawaited (const las_Future *f);
+
+/* Asks the future (or task) to cancel: true unless it was done. */
+LAS_API int las_cancel (las_Future *f);
+
+/* The same for a las_Work: part of the cancel under way. */
+LAS_API void las_cancelinner (las_Future *f);
+
+/* A scope that cancels its own task asks for the base when it opens: how many
+   cancels the task was told of before. When it closes it takes its own back;
+   the result says whether any that came since is left. If none is, a throw
+   not yet delivered was its own, and is dropped. */
+LAS_API unsigned las_cancelbase (const las_Task *t);
+LAS_API int las_uncancel (las_Task *t, unsigned base);
+
+/* Results of the done future at 'i', or raises its error. [-0, +n, e] */
+LAS_API int las_outcome (lua_State *L, int i);
+
+/* Pushes the error of a failed or cancelled future at 'i'. [-0, +1, m] */
+LAS_API void las_pusherror (lua_State *L, int i);
+
+/* Stores the 'n' values on top as the results of the future 'f' at 'i'.
+   [-n, +0, m] */
+LAS_API void las_setvalues (lua_State *L, int i, las_Future *f, int n);
+
+/* Pushes field 'x' of the extra table of the future at 'i'. [-0, +1, -] */
+LAS_API int las_getextra (lua_State *L, int i, enum las_Extra x);
+/* Pops a value into it. [-1, +0, m] */
+LAS_API void las_setextra (lua_State *L, int i, enum las_Extra x);
+
+/* Makes a task of the loop from the body (see las_tobody) and the 'n'
+   arguments on top. It must be started. [-(n+1), +1, m] */
+LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
+/* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */
+LAS_API void las_start (las_Task *t, int eager);
+/* Makes a task as create_task does, by the loop's factory if it has one, and
+   starts it next turn. [-(n+1), +1, e] */
+LAS_API las_Future *las_spawn (lua_State *L, las_Loop *lp, int n);
+/* What create_task does with its arguments, which lie from 'first' on: a body
+   and its arguments, or one table of them with options. Leaves the task on
+   top; NULL: the task factory gave that future, if 'factory' lets it.
+   [-?, +1, e] */
+LAS_API las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
+                                  int factory);
+/* Is it the coroutine of a task? */
+LAS_API int las_istaskthread (lua_State *co);
+
+/* Can what stands at stack index 'i' be a task's body? A function or a fresh
+   coroutine can; a coroutine function is replaced by its own body. Raises an
+   argument error for 'arg' if the coroutine is not fresh. */
+LAS_API int las_tobody (lua_State *L, int i, int arg);
+LAS_API int las_iscallable (lua_State *L, int i);
+LAS_API int las_isawaitable (lua_State *L, int i);
+/* Raises an argument error for 'arg' unless las_ensurefuture can take what
+   lies at 'i'. */
+LAS_API void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg);
+/* Raises an argument error for the first of the values from 'first' on that
+   is not nil; the awaitable before them takes no arguments. 'arg': number of
+   the table that they come from, or 0. */
+LAS_API void las_checknoargs (lua_State *L, int first, int arg);
+/* Is the table at 'i' an awaitable or callable one, and so not a list? */
+LAS_API int las_isthing (lua_State *L, int i);
+
+/* Length of a list argument: its field 'n', else its border. */
+LAS_API int las_listlen (lua_State *L, int i);
+
+/* The future at 'i'; other awaitables there are made a task of 'lp' and
+   replaced by it. Raises an argument error for 'arg'. */
+LAS_API las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i,
+                                      int arg);
+
+/* The protected resume. Cannot raise. */
+LAS_API void las_step (las_Loop *lp, las_Task *t);
+/* The same for a parked task that is unlinked but stands in no queue. */
+LAS_API void las_stepnow (las_Loop *lp, las_Task *t);
+/* Steps 'child' at once if it is new and alone in the ready queue. The parked
+   task 't' waits for it and is still inside its own step, in L. Returns
+   whether it is the next to run: then it must go on without a yield. */
+LAS_API int las_stepawaited (lua_State *L, las_Task *t, las_Task *child);
+/* The body of a task was ended by another resume than the loop's. */
+LAS_API void las_endstray (las_Task *t);
+
+#endif

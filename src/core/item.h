@@ -1,0 +1,66 @@
+/*
+** item.h
+** Items: what can stand in the ready queue, a list of waiters or the heap.
+*/
+
+#ifndef las_item_h
+#define las_item_h
+
+#include "core/base.h"
+
+
+enum las_ItemType {
+  LAS_FUTURE,	/* a plain future: never queued itself */
+  LAS_TASK,	/* made ready, the loop resumes it */
+  LAS_HANDLE,	/* made ready, the loop calls its function */
+  LAS_JOB,	/* made ready, the loop calls a C function, protected */
+  LAS_WATCH	/* told at once, in C: no Lua, no raise; made ready, in its
+		turn */
+};
+
+struct las_Item {
+  uint32_t slot;	/* its place among the loop's anchors; 0 for none */
+  uint8_t type;		/* enum las_ItemType */
+  uint8_t state;	/* of a future: enum las_Outcome */
+  uint8_t phase;	/* of a task: enum las_Phase; of others: is queued? */
+  uint8_t flags;	/* LAS_F... */
+  union {
+    struct { las_Item *next, *prev; } list;	/* while in a list */
+    struct { uint64_t seq; size_t index; } heap;	/* while in the heap */
+  } u;
+};
+
+typedef struct las_Watch {
+  las_Item item;	/* first */
+  void (*told) (struct las_Watch *w, las_Future *f);	/* its event came, of
+				the future 'f' if of one; C only */
+} las_Watch;
+
+typedef struct las_Job {
+  las_Item item;	/* first */
+  lua_CFunction run;	/* gets the job as a light userdata, then the loop */
+} las_Job;
+
+/* a circular list of items, by its first one */
+typedef las_Item *las_List;
+
+LAS_API void las_append (las_List *l, las_Item *it);
+LAS_API void las_unlink (las_List *l, las_Item *it);
+
+typedef struct las_Deadline {
+  uint64_t when;	/* nanoseconds of the loop's clock */
+  las_Item *item;
+} las_Deadline;
+
+typedef struct las_Heap {
+  las_Deadline *v;	/* 1-based in las_Item.u.heap.index, 0-based here */
+  size_t n, size;
+  uint64_t seq;		/* items ever added: breaks ties, first in first out */
+} las_Heap;
+
+LAS_API int las_heapreserve (las_Heap *h);	/* room for one more? */
+LAS_API void las_heapadd (las_Heap *h, las_Item *it, uint64_t when);
+LAS_API void las_heapremove (las_Heap *h, las_Item *it);
+#define las_heaptop(h)	((h)->v[0].item)
+
+#endif

@@ -1,0 +1,237 @@
+/*
+** loop.h
+** The loop, and what others tell it.
+*/
+
+#ifndef las_loop_h
+#define las_loop_h
+
+#include "core/future.h"
+
+
+#define LAS_BUDGET	128	/* operations that need not suspend, in a row */
+#define LAS_POLLEVERY	61	/* steps between polls while the queue is full */
+#define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
+
+/* user values of a loop */
+enum las_LoopAnchored {
+  LAS_LANCHOR = 1,	/* the scratch thread with the anchors, below */
+  LAS_LHANDLER,		/* exception handler, or nil */
+  LAS_LFACTORY,		/* task factory, or nil */
+  LAS_LDUMP,		/* function that dumps all tasks, or nil */
+  LAS_LKEEPER,		/* keeper of the open generators, or nil */
+  LAS_LDEADLOCK,	/* error that the main task is to raise, or nil */
+  LAS_NULOOP = LAS_LDEADLOCK
+};
+
+/* stack of the scratch thread 'anchor' */
+enum las_AnchorStack {
+  LAS_ATABLE = 1,	/* table: slot -> what runs, or false */
+  LAS_ALOOP,		/* the loop itself */
+  LAS_AWEAK,		/* weak table: slot -> callback or reporter to come */
+  LAS_ADOOR,		/* LAS_UDOOR of the state */
+  LAS_ATASKMAIN,	/* LAS_UTASKMAIN */
+  LAS_AMSGH,		/* LAS_UMSGH */
+  LAS_ACAUSE,		/* future whose error was raised last */
+  LAS_ARAISE,		/* what a hook is about to raise */
+  LAS_ATRACED,		/* error that last left a driven coroutine, */
+  LAS_ATRACE,		/* its traceback */
+  LAS_APLACE		/* and where it was raised */
+};
+
+struct las_Loop {
+  las_State *S;
+  lua_State *anchor;	/* never runs; only non-raising calls on it */
+  lua_State *L;		/* runs the loop, or NULL */
+  las_Item *ready, *readytail;	/* queue, by u.list.next */
+  size_t nready;
+  las_Heap heap;	/* deadlines */
+  las_Task *current;	/* being stepped */
+  lua_State *driven;	/* innermost coroutine that the loop drives */
+  int budget;		/* operations left before the task gives way */
+  unsigned ticks;	/* items run since the last poll */
+  uint64_t clock;	/* virtual time, nanoseconds */
+  uint64_t autojump;	/* real nanoseconds a virtual clock waits */
+  uint32_t *freeslots;	/* stack of the anchors' free slots */
+  uint32_t nfree;	/* its height */
+  uint32_t nslots;	/* slots of the table, free ones too */
+  uint32_t patience;	/* anchors to make before the next try to compact */
+  uint32_t ntasks;	/* tasks that are not done */
+  uint32_t cancelpass;	/* number of the cancel under way */
+  las_Work *work;	/* what the cancel under way still has to do */
+  uint32_t busy;	/* look-ups and the like: they keep it waiting */
+  uint8_t virtual;	/* is the clock virtual? */
+  uint8_t stop;		/* end of the run asked for */
+  uint8_t closing;	/* is 'close' at work? */
+  uint8_t closed;
+  uint8_t debug;
+  uint8_t factory;	/* is a task factory set? */
+  uint8_t sigcancel;	/* does a first SIGINT only cancel? */
+  volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
+  uint8_t overdue;	/* the real time for a test ran out */
+  uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
+  uint64_t realgrace;	/* the same by the real clock: a virtual one may
+				stand still */
+  volatile uint64_t limit;	/* real moment when the main task is cancelled,
+				or 0; a thread reads it */
+  las_List reporters;	/* of failures nobody has looked at yet */
+  uint8_t deadlocked;	/* the main task is to raise DeadlockError */
+  uint8_t depth;	/* eager starts inside one another */
+  uint8_t level;	/* driven coroutines inside one another, now */
+  struct { lua_Hook f; int mask, count; } hook;	/* the user's, while ours is in
+				its place */
+  las_Future *main;	/* what the run waits for, or NULL */
+  int pid;		/* the process that made it */
+  struct {		/* dumps on a signal */
+    las_Job job;
+    volatile int asked;
+    int sig;
+  } dump;
+  struct {		/* long steps: written for another thread and signals */
+    struct las_Watchdog *dog;	/* the thread, while it is there */
+    struct las_Watchdog *clock;	/* ... the one for 'limit' of the loop */
+    volatile int late;	/* does it want the step or callback stopped? */
+    uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
+    uint64_t own;	/* the limit that the program set, without debug mode */
+    uint64_t slice;	/* a longer step is made to yield; 0: none */
+    volatile uint64_t since;	/* when the reported step was first seen */
+    volatile uint32_t step, seen;	/* number of the step under way, and of
+				the one the thread wants stopped */
+    uint64_t began;	/* when the last step began */
+    volatile int asked, alarm;	/* of the signal handler, of the hook */
+    uint8_t sliceall;	/* are all tasks sliced? */
+    volatile uint8_t calling;	/* is it a callback that runs? */
+    char name[64];	/* of the task that is stepped */
+  } watch;
+  uv_loop_t uv;
+  uv_timer_t timer;	/* serves the heap */
+  uv_async_t async;	/* wakes the loop from threads and signals */
+  struct las_Mailbox *mailbox;	/* results of other threads */
+  char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
+  struct {		/* bytes just read into it, and not yet taken */
+    const void *owner;	/* whose they are, or NULL */
+    const char *p;
+    size_t n;
+  } fresh;
+  las_List freed;	/* watches to be told when a descriptor was closed */
+  struct {		/* name look-ups */
+    struct las_Lookup *first, *last;	/* those that wait for a thread */
+    uint32_t nthreads;	/* those that have one, left by their tasks too */
+  } lookups;
+  struct las_Resource *resources;	/* what 'close' must close first */
+  uint64_t turns, nread, nwritten;	/* for stats */
+  uint64_t longest;	/* longest watched step, nanoseconds */
+  double slow;		/* a step longer than this is reported, seconds */
+};
+
+/* Something outside the core that lives on a loop: streams, listeners. */
+typedef struct las_Resource {
+  struct las_Resource *next, *prev;
+  const struct las_ResourceKind *kind;
+} las_Resource;
+
+typedef struct las_ResourceKind {
+  const char *name;	/* what 'stats' counts it as; NULL: not at all */
+  void (*drop) (las_Resource *r);	/* the loop closes: let go of uv and of
+				the loop. C only */
+} las_ResourceKind;
+
+LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
+LAS_API void las_disown (las_Loop *lp, las_Resource *r);
+
+/* Runs turns until told to stop, one at least. Cannot raise. */
+LAS_API void las_runloop (las_Loop *lp, lua_State *L);
+/* Breaks the wait of the main task: nothing can ever wake it. 'tell': with an
+   error that says why. */
+LAS_API void las_deadlock (las_Loop *lp, int tell);
+
+/* Long steps: watchdog.c. */
+LAS_API void las_startwatch (las_Loop *lp);
+LAS_API void las_stopwatch (las_Loop *lp);
+/* Option 'time_slice' of the table at 'i', nanoseconds; 0: none. */
+LAS_API uint64_t las_optslice (lua_State *L, int i);
+/* This task is made to yield by steps longer than that. */
+LAS_API void las_slicetask (las_Task *t, uint64_t slice);
+/* Debug mode is on or off: slow steps are reported or not. */
+LAS_API void las_debugwatch (las_Loop *lp);
+LAS_API void las_notestep (las_Loop *lp, las_Task *t);
+/* A callback begins, or what else is called that is no task. */
+LAS_API void las_notecall (las_Loop *lp);
+LAS_API void las_noteend (las_Loop *lp);
+LAS_API int las_watchreport (lua_State *L);
+
+/* Dumps on a signal: dump.c. */
+LAS_API void las_takedump (las_Loop *lp);
+LAS_API void las_leavedump (las_Loop *lp);
+LAS_API void las_opendump (lua_State *L, int state);
+
+/* What has become of a SIGINT. LAS_MISSED: the main task had ended. */
+enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_MISSED, LAS_STOPPED};
+/* What a SIGINT does in a run: it stops at once, or the first cancels the main
+   task; while a run ends, one that came before counts too. */
+enum las_SigintMode {LAS_SIGSTOP, LAS_SIGCANCEL, LAS_SIGENDING};
+LAS_API void las_catchsigint (las_Loop *lp, enum las_SigintMode mode);
+LAS_API void las_leavesigint (las_Loop *lp, lua_State *L);
+LAS_API void las_takesigint (las_Loop *lp);
+
+/* Puts one of our hooks in the place of the user's, which is kept. Where
+   another of ours is already it goes first, unless 'force'. From signal
+   handlers too. */
+LAS_API int las_armhook (las_Loop *lp, lua_State *co, lua_Hook f, int mask,
+                         int force);
+/* In a hook of ours: puts the user's back. 'lp' may be NULL. */
+LAS_API void las_disarmhook (las_Loop *lp, lua_State *co);
+LAS_API void las_hookyield (lua_State *L, lua_Debug *ar);
+LAS_API void las_hookraise (lua_State *L, lua_Debug *ar);
+LAS_API void las_hookdump (lua_State *L, lua_Debug *ar);
+LAS_API void las_hookwatch (lua_State *L, lua_Debug *ar);
+LAS_API void las_hooklate (lua_State *L, lua_Debug *ar);
+
+/* The running loop; raises 'no running event loop'. */
+LAS_API las_Loop *las_checkrunning (lua_State *L);
+/* The loop at 'i', not closed, of this process. */
+LAS_API las_Loop *las_checkloop (lua_State *L, int i);
+/* The running loop, else the one set by set_event_loop, else raises. */
+LAS_API las_Loop *las_defaultloop (lua_State *L);
+LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
+
+/* a moment that never comes: 570 years */
+#define LAS_FAR		UINT64_C(18000000000000000000)
+
+LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
+/* the moment 'seconds' from now on the loop's clock */
+LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
+/* loop time in seconds as nanoseconds */
+LAS_API uint64_t las_moment (lua_Number when);
+
+/* The loop's read buffer, or NULL without memory. */
+LAS_API char *las_readbuf (las_Loop *lp);
+
+/* Anchors. las_anchor makes the loop hold the value at 'i' and returns its
+   slot [-0, +0, m]; the others cannot raise. las_reserve takes a slot that
+   holds nothing yet. */
+LAS_API uint32_t las_anchor (lua_State *L, las_Loop *lp, int i);
+LAS_API uint32_t las_reserve (lua_State *L, las_Loop *lp);
+LAS_API void las_fill (lua_State *L, las_Loop *lp, uint32_t slot, int i);
+LAS_API void las_release (las_Loop *lp, uint32_t slot);
+/* A reserved slot for the value at 'i', which the loop does not hold until
+   las_hold says so (it must be alive then). [-0, +0, m] */
+LAS_API uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i);
+LAS_API void las_hold (las_Loop *lp, uint32_t slot);
+LAS_API void las_pushanchored (lua_State *L, las_Loop *lp, uint32_t slot);
+
+/* Other threads hand in a message; the loop takes it on its own thread. */
+typedef struct las_Message {
+  struct las_Message *next;
+  void (*deliver) (struct las_Message *m, las_Loop *lp);	/* lp NULL: the
+				loop is gone: only free it. C only */
+} las_Message;
+typedef struct las_Mailbox las_Mailbox;
+LAS_API int las_openmailbox (las_Loop *lp);
+LAS_API void las_closemailbox (las_Loop *lp);
+LAS_API void las_takemail (las_Loop *lp);
+LAS_API las_Mailbox *las_holdmailbox (las_Loop *lp);
+LAS_API void las_unholdmailbox (las_Mailbox *m);
+LAS_API void las_post (las_Mailbox *m, las_Message *msg);	/* lets go of m */
+
+#endif

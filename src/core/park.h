@@ -1,0 +1,65 @@
+/*
+** park.h
+** Parking and waking: the one way to suspend.
+*/
+
+#ifndef las_park_h
+#define las_park_h
+
+#include "core/future.h"
+
+
+/* The current task; raises unless L is a task's own running coroutine that
+   can yield. 'fname' names the function in the message. Comes first in
+   every function that may suspend, before any fast path. */
+LAS_API las_Task *las_checktask (lua_State *L, const char *fname);
+
+/* The quiet form: NULL where las_checktask would raise. */
+LAS_API las_Task *las_currenttask (lua_State *L, las_State *S);
+
+/* Marks the task as waiting. The caller has linked it (las_append, or the
+   heap), and yields next. A pending cancel must have been raised before by
+   las_checkcancel. Cannot fail. */
+LAS_API void las_park (las_Task *t, const las_Wait *wait, void *what);
+
+/* Raises the cancel that waits for this suspension, if any. Call it just
+   before linking and parking. */
+LAS_API void las_checkcancel (lua_State *L, las_Task *t);
+
+/* Raises the current task's CancelledError. */
+LAS_API int las_raisecancel (lua_State *L);
+
+/* Is there one to raise? Then it counts as raised. */
+LAS_API int las_takecancel (las_Task *t);
+
+/* First thing in a continuation after a yield: raises if the wait was
+   cancelled, or if a stranger resumed the coroutine. Returns the task. */
+LAS_API las_Task *las_checkwake (lua_State *L);
+
+/* Makes a waiting task ready; it must be unlinked already. */
+LAS_API void las_wake (las_Task *t);
+
+/* Wakes a task of a list of tasks only; unlinks it. */
+LAS_API void las_wakefirst (las_List *l);
+
+/* Unlinks a waiting task from what it waits for. */
+LAS_API void las_leave (las_Task *t);
+
+/* Makes the waiting task ready to raise CancelledError; it leaves first. */
+LAS_API void las_throw (las_Task *t);
+
+/* Counts an operation that did not suspend. True when the task has had its
+   share: it should las_giveway and yield before it takes anything. */
+#define las_spent(lp)	((lp)->budget-- <= 0)
+
+/* Puts the running task at the end of the ready queue; then yield. A cancel
+   meanwhile is raised by las_checkwake. */
+LAS_API void las_giveway (lua_State *L, las_Task *t);
+
+LAS_API void las_queue (las_Loop *lp, las_Item *it);	/* makes ready */
+
+/* The deadline or the event of an item has come; 'f' is the future whose
+   event it is, or NULL. */
+LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
+
+#endif

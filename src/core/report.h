@@ -1,0 +1,43 @@
+/*
+** report.h
+** Errors and reports.
+*/
+
+#ifndef las_report_h
+#define las_report_h
+
+#include "core/future.h"
+
+
+/* Pushes a new error object of the class, with message 'fmt'. [-0, +1, m] */
+LAS_API void las_newerror (lua_State *L, const char *cls,
+                           const char *fmt, ...);
+/* Raises one. */
+LAS_API int las_error (lua_State *L, const char *cls, const char *fmt, ...);
+/* Pushes an OSError for the libuv error code; 'address' may be NULL. */
+LAS_API void las_pushoserror (lua_State *L, int err, const char *syscall,
+                              const char *address);
+LAS_API int las_oserror (lua_State *L, int err, const char *syscall,
+                         const char *address);
+/* Is the value at 'i' an error object of the class? */
+LAS_API int las_iserror (lua_State *L, int i, const char *cls);
+
+/* Has the DeadlockError made that lists every waiting task. Cannot raise. */
+LAS_API void las_makedeadlock (las_Loop *lp);
+/* Raises it, or a plain one. */
+LAS_API int las_raisedeadlock (lua_State *L, las_Loop *lp);
+
+/* Calls the exception handler with the context table on top of L. Cannot
+   raise. [-1, +0, -] */
+LAS_API void las_callhandler (lua_State *L, las_Loop *lp);
+
+/* Makes a reporter for the failed task at 'i'. [-0, +0, m] */
+LAS_API void las_newreporter (lua_State *L, int i);
+/* Queues the report of a failed task now. 'message' is static. */
+LAS_API void las_reportnow (las_Loop *lp, las_Task *t, const char *message);
+/* The loop closes: all reports that are due are made. */
+LAS_API void las_reportall (lua_State *L, las_Loop *lp);
+/* Leaves nothing in the ready queue but reports. C only. */
+LAS_API void las_keepreports (las_Loop *lp);
+
+#endif
