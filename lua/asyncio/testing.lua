@@ -100,7 +100,7 @@ function testing.run(test, ...)
   core.set_limit(loop, limit)
   local results = table.pack(pcall(loop.run_until_complete, loop, main))
   local overdue = core.overdue(loop)
-  core.set_limit(loop, limit)  -- for what is left, too
+  core.set_limit(loop, core.all_tasks(loop).n > 0 and limit or nil)  -- for what is left, too
   pcall(loop.run_until_complete, loop, function() core.sleep(0) end)
   local left = options.leaks and {} or leftovers(loop)
   cancel_all(loop)
