@@ -12,7 +12,7 @@ local function close(iterator)
 end
 
 local function start_closing(loop, iterator)
-  local task = loop:create_task { close, iterator, name = "closing a generator" }
+  local task = core.Task(loop, function() close(iterator) end, { name = "closing a generator" })
   closers[task] = true
 end
 

@@ -316,8 +316,10 @@ function Runner:close()
     return
   end
   if core.interrupted(loop) ~= "stopped" then
-    local ok, err = pcall(loop.run_until_complete, loop, loop:create_task(
-      end_all, loop, self.options.shutdown_grace or GRACE), "ending")
+    local ender = core.Task(loop, function()  -- whatever the program's factory does
+      end_all(loop, self.options.shutdown_grace or GRACE)
+    end)
+    local ok, err = pcall(loop.run_until_complete, loop, ender, "ending")
     if not ok and core.interrupted(loop) ~= "stopped" then
       loop:call_exception_handler { message = "the run could not end", exception = err }
     end

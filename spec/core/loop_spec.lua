@@ -393,6 +393,60 @@ describe("a loop", function()
     loop:set_task_factory(nil)
   end))
 
+  it("ends its run whatever the factory does", function()
+    for _, factory in ipairs {
+      function() error("no tasks") end,
+      function(l)
+        local future = l:create_future()
+        future:set_result()
+        return future
+      end,
+    } do
+      local closed = {}
+      local function closing(name)
+        return setmetatable({}, { __close = function() asyncio.sleep(0) closed[name] = true end })
+      end
+      local numbers = asyncio.generator(function()
+        local _ <close> = closing "generator"
+        asyncio.coroutine.yield(1)
+      end)
+      assert.equal("main's", asyncio.run(function()
+        local next_number = numbers()
+        assert.equal(1, next_number())
+        asyncio.create_task(function()
+          local _ <close> = closing "task"
+          asyncio.sleep(100)
+        end)
+        asyncio.sleep(0)
+        asyncio.get_running_loop():set_task_factory(factory)
+        return "main's"
+      end))
+      assert.same({ generator = true, task = true }, closed)
+    end
+  end)
+
+  it("looks at timers and sockets between long steps, however many are ready", testing.async(function()
+    local rung, steps = false, 0
+    asyncio.get_running_loop():call_later(0.001, function() rung = true end)
+    while not rung do
+      local stop = os.clock() + 0.005
+      while os.clock() < stop do end
+      steps = steps + 1
+      asyncio.sleep(0)
+    end
+    assert(steps <= 6, steps)
+    rung = false
+    asyncio.get_running_loop():call_later(0.001, function() rung = true end)
+    while not rung do
+      asyncio.await(asyncio.create_task(function()
+        local stop = os.clock() + 0.005
+        while os.clock() < stop do end
+      end))
+      steps = steps + 1
+    end
+    assert(steps <= 12, steps)
+  end))
+
   it("keeps no memory of tasks and timers gone by", testing.virtual(function()
     local loop = asyncio.get_running_loop()
     local function batch()

@@ -82,6 +82,17 @@ describe("the error of a task that nobody looks at", function()
     end)
   end
 
+  it("is reported though it came when the loop was closed", function()
+    local lp = testing.new_event_loop { clock = "virtual" }
+    local reports = witness.reports(lp)
+    local future = lp:create_future()
+    lp:close()
+    future:set_exception("late")
+    future = nil  -- luacheck: ignore
+    witness.collect()
+    assert.same({ 1, "late" }, { #reports, reports[1].exception })
+  end)
+
   it("is one for each task, and each plain future", testing.virtual(function()
     local reports = witness.reports()
     for i = 1, 100 do

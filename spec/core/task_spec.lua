@@ -971,6 +971,39 @@ describe("nonsense given to create_task", function()
   end)
 end)
 
+describe("two cancels in one turn", function()
+  local waits = {
+    ["a future"] = function() asyncio.await(new_future()) end,
+    ["a task"] = function() asyncio.await(asyncio.create_task(asyncio.sleep, 9)) end,
+    ["a sleep"] = function() asyncio.sleep(9) end,
+    ["a gather"] = function() asyncio.gather(new_future(), new_future()) end,
+    ["a gather of all"] = function() asyncio.gather { new_future(), return_exceptions = true } end,
+    ["a shield"] = function() asyncio.shield(new_future()) end,
+    wait_for = function() asyncio.wait_for(new_future(), 9) end,
+    ["an awaitable"] = function()
+      asyncio.await(setmetatable({}, { __await = function() asyncio.await(new_future()) end }))
+    end,
+    ["a group's body"] = function()
+      asyncio.task_group(function() asyncio.await(new_future()) end)
+    end,
+  }
+  for name, wait in pairs(waits) do
+    it("are raised once in a task that waits for " .. name, testing.virtual(function()
+      local log = {}
+      local task = asyncio.create_task(function()
+        log[1] = witness.class(select(2, pcall(wait)))
+        log[2] = try(asyncio.sleep, 1)
+      end)
+      turns(2)
+      task:cancel()
+      task:cancel()
+      asyncio.await(task)
+      assert.same({ "CancelledError", nil }, log)
+      assert.equal(2, task:cancelling())
+    end))
+  end
+end)
+
 describe("the traceback of a cancelled task", function()
   local function cancelled(main)
     local task = asyncio.create_task(function() asyncio.sleep(1) end)
@@ -1062,6 +1095,19 @@ describe("the await of a new task", function()
       assert.is_true(loop:time() - start < 5)
     end
   end))
+
+  it("does not begin once the loop is stopped", function()
+    local loop <close> = asyncio.new_event_loop()
+    local log = {}
+    local main = loop:create_task(function()
+      loop:stop()
+      asyncio.await(asyncio.create_task(function() log[1] = "began" end))
+    end)
+    loop:run_forever()
+    assert.same({}, log)
+    loop:run_until_complete(main)
+    assert.same({ "began" }, log)
+  end)
 
   it("ends with the loop that the task stops", function()
     local loop <close> = asyncio.new_event_loop()

@@ -620,6 +620,42 @@ for form, open in pairs(forms) do
   end)
 end
 
+describe("a child that has failed", function()
+  it("is no task left, though its group is open", testing.virtual(function()
+    local tasks
+    local ok = pcall(function()
+      local group <close> = asyncio.TaskGroup()
+      group:create_task(error, "one", 0)
+      local other = group:create_task(function() pcall(asyncio.sleep, 1) asyncio.sleep(1) end)
+      pcall(asyncio.sleep, 0)
+      pcall(asyncio.sleep, 0)
+      tasks = asyncio.all_tasks()
+      assert.same({ n = 2, asyncio.current_task(), other }, tasks)
+    end)
+    assert.is_false(ok)
+    assert.equal(2, tasks.n)
+  end))
+
+  it("is told by nobody when the run ends, as its group raises it", function()
+    local reports, caught
+    asyncio.run { shutdown_grace = 0.01, function()
+      reports = witness.reports()
+      asyncio.create_task(function()
+        local _, err = pcall(function()
+          local group <close> = asyncio.TaskGroup()
+          group:create_task(error, "handled", 0)
+          group:create_task(function() pcall(asyncio.sleep, 10) asyncio.sleep(0) asyncio.sleep(0) end)
+        end)
+        caught = err
+      end)
+      asyncio.sleep(0)
+      asyncio.sleep(0)
+    end }
+    assert.same({}, reports)
+    assert.matches("handled", tostring(caught))
+  end)
+end)
+
 describe("a group that nobody closes", function()
   it("is held by its children, whose failure still ends the others", testing.virtual(function()
     local log, weak, reports = {}, setmetatable({}, { __mode = "k" }), witness.reports()

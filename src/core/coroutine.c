@@ -167,9 +167,12 @@ static const las_Wait shieldwait = {.name = "shield", .child = shielded};
 
 
 static int awaitk (lua_State *L, int status, lua_KContext ctx) {
+  las_Task *t = las_checkwake(L);
   (void)status;
   (void)ctx;
-  las_checkwake(L);
+  if (las_unlikely(((las_Future *)lua_touserdata(L, 1))->item.state ==
+                   LAS_CANCELLED))
+    las_absorbcancel(t);
   return las_outcome(L, 1);
 }
 

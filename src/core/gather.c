@@ -156,8 +156,11 @@ static int gatherk (lua_State *L, int status, lua_KContext ctx) {
   Gather *g = (Gather *)lua_touserdata(L, GATHER);
   (void)ctx;
   unwatchall(g);
-  if (status == LUA_YIELD)
-    las_checkwake(L);
+  if (status == LUA_YIELD) {
+    las_Task *t = las_checkwake(L);
+    if (g->cancelled)
+      las_absorbcancel(t);
+  }
   lua_settop(L, GATHER);
   if (!g->keep && g->bad != NULL) {
     lua_rawgeti(L, LIST, (g->bad - g->all.child) + 1);

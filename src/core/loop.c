@@ -143,6 +143,7 @@ static int core_new_event_loop (lua_State *L) {
   lp->autojump = las_moment(autojump);
   lp->clock = 1000000000;
   lp->slow = 0.1;
+  lp->pollevery = LAS_POLLEVERY;
   lp->pid = (int)getpid();
   lp->anchor = lua_newthread(L);
   lua_newtable(lp->anchor);

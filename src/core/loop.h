@@ -10,7 +10,9 @@
 
 
 #define LAS_BUDGET	128	/* operations that need not suspend, in a row */
-#define LAS_POLLEVERY	61	/* steps between polls while the queue is full */
+#define LAS_POLLEVERY	61	/* steps between polls while the queue is full,
+				and each is short */
+#define LAS_POLLAFTER	2	/* milliseconds after which one is due anyway */
 #define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
 
 /* user values of a loop */
@@ -50,6 +52,8 @@ struct las_Loop {
   lua_State *driven;	/* innermost coroutine that the loop drives */
   int budget;		/* operations left before the task gives way */
   unsigned ticks;	/* items run since the last poll */
+  unsigned pollevery;	/* as many are due for one: LAS_POLLEVERY at most,
+			fewer where they take their time */
   uint64_t clock;	/* virtual time, nanoseconds */
   uint64_t autojump;	/* real nanoseconds a virtual clock waits */
   uint32_t *freeslots;	/* stack of the anchors' free slots */
@@ -203,6 +207,10 @@ LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
 LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
 /* loop time in seconds as nanoseconds */
 LAS_API uint64_t las_moment (lua_Number when);
+
+/* Have events waited long enough, by the steps taken, or by the clock, which
+   is looked at as 'count' goes on? */
+LAS_API int las_mustpoll (las_Loop *lp, uint64_t count);
 
 /* The loop's read buffer, or NULL without memory. */
 LAS_API char *las_readbuf (las_Loop *lp);

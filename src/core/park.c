@@ -152,13 +152,18 @@ void las_checkcancel (lua_State *L, las_Task *t) {
 }
 
 
+void las_absorbcancel (las_Task *t) {
+  if (t->doom == 0)
+    t->f.item.flags &= ~LAS_FMUST;
+}
+
+
 /* What the flags of a resumed task ask for. */
 static void raiseflags (lua_State *L, las_Task *t) {
   uint8_t flags = t->f.item.flags;
   t->f.item.flags &= ~(LAS_FTHROW | LAS_FYIELD);
   if (flags & LAS_FTHROW) {
-    if (t->doom == 0)
-      t->f.item.flags &= ~LAS_FMUST;  /* cancelled again before it ran: once */
+    las_absorbcancel(t);  /* cancelled again before it ran: once */
     if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
       las_raisedeadlock(L, t->f.loop);
     raisecancel(L, t);

@@ -29,6 +29,10 @@ LAS_API void las_checkcancel (lua_State *L, las_Task *t);
 /* Raises the current task's CancelledError. */
 LAS_API int las_raisecancel (lua_State *L);
 
+/* A CancelledError is on its way into the task: a cancel that waits for a
+   suspension is the same one to it. */
+LAS_API void las_absorbcancel (las_Task *t);
+
 /* Is there one to raise? Then it counts as raised. */
 LAS_API int las_takecancel (las_Task *t);
 

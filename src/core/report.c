@@ -190,8 +190,6 @@ void las_newreporter (lua_State *L, int i) {
   las_Future *f = (las_Future *)lua_touserdata(L, i);
   las_Loop *lp = f->loop;
   Reporter *r;
-  if (lp->closed)
-    return;
   luaL_checkstack(L, 6, NULL);
   i = lua_absindex(L, i);
   r = (Reporter *)lua_newuserdatauv(L, sizeof(*r), NUSER);
@@ -211,9 +209,11 @@ void las_newreporter (lua_State *L, int i) {
   las_settype(L, LAS_TREPORTER);
   lua_pushvalue(L, -1);
   las_setextra(L, i, LAS_XREPORTER);
-  r->job.item.slot = las_anchorweak(L, lp, -1);
+  if (!lp->closed) {  /* else its collection tells */
+    r->job.item.slot = las_anchorweak(L, lp, -1);
+    las_append(&lp->reporters, &r->job.item);
+  }
   r->job.item.phase = LISTED;
-  las_append(&lp->reporters, &r->job.item);
   lua_pop(L, 1);
 }
 

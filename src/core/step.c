@@ -320,8 +320,8 @@ void las_stepnow (las_Loop *lp, las_Task *t) {
 static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
   lua_Debug ar;
   return lp->ready == &child->f.item && lp->nready == 1 &&
-         child->f.item.phase == LAS_NEW && lp->ticks < LAS_POLLEVERY &&
-         lp->watch.dog == NULL && lp->depth == 0 && lp->level == 0 &&
+         child->f.item.phase == LAS_NEW && !lp->stop && lp->watch.dog == NULL &&
+         !las_mustpoll(lp, lp->ticks) && lp->depth == 0 && lp->level == 0 &&
          !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);
 }
 

@@ -306,8 +306,10 @@ static int asyncio_all_tasks (lua_State *L) {
   uint32_t slot;
   lua_createtable(L, (int)lp->ntasks, 1);
   for (slot = 1; slot <= lp->nslots; slot++) {
+    const las_Task *t;
     las_pushanchored(L, lp, slot);
-    if (las_test(L, S, -1, LAS_TTASK) != NULL)
+    t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
+    if (t != NULL && t->f.item.state == LAS_PENDING)
       lua_rawseti(L, -2, ++n);
     else
       lua_pop(L, 1);

@@ -146,10 +146,37 @@ static void waitvirtual (las_Loop *lp) {
 }
 
 
+/* Steps that take their time are fewer between polls. libuv's own clock stood
+   still since it last polled. On a virtual clock all is by count, so that the
+   order is the same every time. */
+static void adapt (las_Loop *lp, uint64_t before) {
+  uint64_t took = uv_now(&lp->uv) - before;  /* milliseconds */
+  if (lp->virtual)
+    return;
+  if (took >= LAS_POLLAFTER)
+    lp->pollevery = (took < lp->pollevery) ? lp->pollevery / (unsigned)took : 1;
+  else if (lp->pollevery < LAS_POLLEVERY)
+    lp->pollevery *= 2;
+  if (lp->pollevery > LAS_POLLEVERY)
+    lp->pollevery = LAS_POLLEVERY;
+}
+
+
+int las_mustpoll (las_Loop *lp, uint64_t count) {
+  if ((count & 3) == 3 && !lp->virtual &&
+      uv_hrtime() / 1000000 >= uv_now(&lp->uv) + LAS_POLLAFTER)
+    lp->ticks += LAS_POLLEVERY;
+  return lp->ticks >= lp->pollevery;
+}
+
+
 static void poll (las_Loop *lp) {
   lp->ticks = 0;
-  if (lp->nready > 0 || lp->stop)
+  if (lp->nready > 0 || lp->stop) {
+    uint64_t before = uv_now(&lp->uv);
     uv_run(&lp->uv, UV_RUN_NOWAIT);
+    adapt(lp, before);
+  }
   else if (lp->virtual)
     waitvirtual(lp);
   else
@@ -200,7 +227,7 @@ static void turn (las_Loop *lp) {
   runready(lp);
   if (las_unlikely(lp->interrupted))
     las_takesigint(lp);
-  if (lp->nready > 0 && lp->ticks < LAS_POLLEVERY && !lp->stop)
+  if (lp->nready > 0 && !lp->stop && !las_mustpoll(lp, lp->turns))
     return;
   if (ending && lp->main->item.state == LAS_PENDING && isdead(lp))
     las_deadlock(lp, lp->grace == 0);
