@@ -163,7 +163,7 @@ static void adapt (las_Loop *lp, uint64_t before) {
 
 
 int las_mustpoll (las_Loop *lp, uint64_t count) {
-  if ((count & 3) == 3 && !lp->virtual &&
+  if ((count & 7) == 7 && !lp->virtual &&
       uv_hrtime() / 1000000 >= uv_now(&lp->uv) + LAS_POLLAFTER)
     lp->ticks += LAS_POLLEVERY;
   return lp->ticks >= lp->pollevery;
