@@ -72,9 +72,10 @@ function check.callable(v)
   end
 end
 
+--- What Lua's own functions take for an integer: 2^20 and "20" are one too.
 local function integer(low, high, what)
   return function(v)
-    local n = math.type(v) == "integer" and v or (math.type(v) == "float" and math.tointeger(v))
+    local n = math.tointeger(v)
     if not n then
       return "integer"
     elseif n < low or n > high then

@@ -131,7 +131,7 @@ function streams.open_connection(host, port, options)
   if #list == 1 then
     return core.connect(list[1].host, port, settings[list[1].family])
   end
-  list = interleave(list, options.interleave or 1)
+  list = interleave(list, math.tointeger(options.interleave or 1))
   return race(list, options.happy_eyeballs_delay or HAPPY_DELAY, function(address)
     return core.connect(address.host, port, settings[address.family])
   end)
@@ -223,6 +223,7 @@ function streams.start_server(handler, host, port, options)
   end
   check.argument("start_server", 3, port, check.port)
   options = check.options("start_server", 4, options, SERVER)
+  port = math.tointeger(port)
   local list
   if host == nil or host == "" then
     list = everywhere(options.family)

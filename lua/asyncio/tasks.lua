@@ -51,16 +51,18 @@ local is_task = check.object "asyncio.Task"
 local optional_file, optional_table = check.optional(check.file), check.optional(check.table)
 
 local function check_limit(name, limit)
-  if limit ~= nil and (math.type(limit) ~= "integer" or limit < 0) then
+  local n = math.tointeger(limit)
+  if limit ~= nil and (not n or n < 0) then
     error(("bad argument #1 to '%s' (a count of frames expected)"):format(name), 3)
   end
+  return n
 end
 
 --- The Lua frames of the task, the oldest first; none once it is done.
 -- @param limit at most so many, the newest ones
 function Task:get_stack(limit)
   check.self("get_stack", self, is_task)
-  check_limit("get_stack", limit)
+  limit = check_limit("get_stack", limit)
   local frames = all_frames_of(self:get_coro())
   if limit then
     while #frames > limit do

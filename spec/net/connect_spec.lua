@@ -121,7 +121,7 @@ describe("open_connection", function()
     assert.matches("#1 to 'open_connection' %(host expected, got one with a zero byte%)",
       open("127.0.0.1\0.example.org", 1))
     assert.matches("#2 to 'open_connection' %(integer expected, got nil%)", open "x")
-    assert.matches("#2 to 'open_connection' %(integer expected, got string%)", open("x", "80"))
+    assert.matches("#2 to 'open_connection' %(integer expected, got string%)", open("x", "http"))
     for _, port in ipairs { 70000, -1 } do
       assert.matches("#2 to 'open_connection' %(port out of range %(0 to 65535%)%)",
         open("x", port))

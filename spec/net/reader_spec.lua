@@ -139,6 +139,15 @@ describe("readline", function()
     assert.equal("another", reader:read(100))
   end))
 
+  it("takes as a limit what Lua takes as an integer", testing.virtual(function()
+    for _, limit in ipairs { 4, 4.0, "4", "0x4", " 4.0 " } do
+      local reader = ended("12345\n1234\n", { limit = limit })
+      witness.raises(asyncio.LimitOverrunError, reader.readline, reader)
+      reader:readexactly(6)
+      assert.equal("1234\n", reader:readline())
+    end
+  end))
+
   it("over the limit raises and keeps the bytes", testing.virtual(function()
     local reader = asyncio.StreamReader{ limit = 4 }
     reader:feed_data "12345"
@@ -268,6 +277,10 @@ describe("readuntil", function()
     reader:feed_data "12;"
     witness.raises(asyncio.LimitOverrunError, reader.readuntil, reader, ";", { limit = 1 })
     assert.equal("12;", reader:readuntil(";", { limit = math.maxinteger }))
+    reader:feed_data "1234;56;"
+    witness.raises(asyncio.LimitOverrunError, reader.readuntil, reader, ";", { limit = "3" })
+    assert.equal("1234;", reader:readuntil(";", { limit = "4" }))
+    assert.equal("56;", reader:readuntil(";", { limit = 2^20 }))
   end))
 
   it("tells how many bytes cannot be the separator's", testing.virtual(function()
@@ -500,7 +513,9 @@ describe("a reader", function()
       assert.matches(pattern, text(call))
     end
     assert.matches("unknown option 'size'", text(asyncio.StreamReader, { size = 1 }))
-    assert.matches("option 'limit' must be", text(asyncio.StreamReader, { limit = "x" }))
+    for _, limit in ipairs { "x", "1.5", 1.5, 0, -1, 2^31, true } do
+      assert.matches("option 'limit' must be", text(asyncio.StreamReader, { limit = limit }))
+    end
     assert.matches("asyncio.StreamReader expected, got table", text(reader.read, {}))
   end))
 

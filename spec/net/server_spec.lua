@@ -203,7 +203,8 @@ describe("start_server", function()
       ["option 'backlog': count out of range"] = { backlog = 0 },
       ["option 'max_connections': count out of range"] = { max_connections = 0 },
       ["option 'reuse_port': boolean expected, got number"] = { reuse_port = 1 },
-      ["option 'limit': number of bytes out of range"] = { limit = -1 },
+      ["option 'limit': number of bytes out of range"] = { limit = "-1" },
+      ["option 'backlog': integer expected, got number"] = { backlog = 1.5 },
     } do
       assert.matches(pattern, start(echo, HOST, 0, options), 1, true)
     end
@@ -227,8 +228,9 @@ describe("start_server", function()
     local got = asyncio.Future()
     local _, port, scope <close> = sockets.server(function(reader)
       got:set_result(select(2, pcall(reader.readline, reader)))
-    end, { limit = 3, keep_alive = true, backlog = 5 })
-    local _, writer <close> = asyncio.open_connection(HOST, port)
+    end, { limit = "3", keep_alive = true, backlog = 5.0, max_connections = "2" })
+    local _, writer <close> = asyncio.open_connection(HOST, tostring(port),
+      { limit = 2^20, interleave = "1" })
     writer:write "12345\n"
     assert.equal("LimitOverrunError", witness.class(asyncio.await(got)))
   end))

@@ -581,9 +581,12 @@ describe("set_write_buffer_limits", function()
     link.writer:set_write_buffer_limits {}
     link.writer:set_write_buffer_limits { high = 0 }
     link.writer:set_write_buffer_limits { low = 10 }
+    link.writer:set_write_buffer_limits { high = 1e9, low = "0x10" }
     assert.matches("'low' must not be above 'high'", limits { high = 1, low = 2 })
     assert.matches("option 'high' must be a number of bytes", limits { high = -1 })
     assert.matches("option 'low' must be a number of bytes", limits { low = "x" })
+    assert.matches("option 'low' must be a number of bytes", limits { low = 1.5 })
+    assert.matches("option 'high' must be a number of bytes", limits { high = 2^31 })
     assert.matches("unknown option 'hi'", limits { hi = 1 })
   end))
 

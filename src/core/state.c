@@ -199,6 +199,21 @@ void las_checkoptions (lua_State *L, int i, const char *const names[]) {
 }
 
 
+lua_Integer las_optbytes (lua_State *L, int i, const char *name,
+                          lua_Integer least, lua_Integer most) {
+  lua_Integer n = -1;
+  if (lua_getfield(L, i, name) != LUA_TNIL) {
+    int isnum;
+    n = lua_tointegerx(L, -1, &isnum);
+    if (!isnum || n < least || n > most)
+      luaL_argerror(L, i, lua_pushfstring(L,
+                    "option '%s' must be a number of bytes", name));
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+
 lua_Number las_checkseconds (lua_State *L, int i) {
   lua_Number n = luaL_checknumber(L, i);
   luaL_argcheck(L, n == n, i, "seconds expected, got NaN");

@@ -100,6 +100,11 @@ LAS_API void *las_check (lua_State *L, int i, enum las_Type t);
 LAS_API void las_checkoptions (lua_State *L, int i,
                                const char *const names[]);
 
+/* Option 'name' of the table at 'i', which Lua takes for an integer: a number
+   of bytes from 'least' to 'most'. -1 if it is nil. Raises. */
+LAS_API lua_Integer las_optbytes (lua_State *L, int i, const char *name,
+                                  lua_Integer least, lua_Integer most);
+
 /* Argument 'i' as a duration in seconds, finite or huge, never NaN. */
 LAS_API lua_Number las_checkseconds (lua_State *L, int i);
 

@@ -570,16 +570,17 @@ static int reader_readuntil (lua_State *L) {
   static const char *const names[] = {"limit", NULL};
   las_Task *t;
   las_Reader *r = checkread(L, "StreamReader:readuntil", &t);
+  lua_Integer limit;
   checkseparator(L);
   lua_settop(L, OPTIONS);
   if (!lua_isnil(L, OPTIONS)) {
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
     las_checkoptions(L, OPTIONS, names);
-    lua_getfield(L, OPTIONS, "limit");
-    luaL_argcheck(L, lua_isnil(L, -1) ||
-                  (lua_isinteger(L, -1) && lua_tointeger(L, -1) > 0),
-                  OPTIONS, "option 'limit' must be a number of bytes");
-    lua_replace(L, OPTIONS);
+    limit = las_optbytes(L, OPTIONS, "limit", 1, LUA_MAXINTEGER);
+    if (limit > 0) {
+      lua_pushinteger(L, limit);
+      lua_replace(L, OPTIONS);
+    }
   }
   return startread(L, r, t, UNTIL);
 }
@@ -727,20 +728,16 @@ void las_joinreader (void *box, las_Stream *s) {
 /* StreamReader{limit =}: one that is fed by hand */
 static int asyncio_StreamReader (lua_State *L) {
   static const char *const names[] = {"limit", NULL};
-  lua_Integer limit = LAS_LIMIT;
+  lua_Integer limit = -1;
   Box *box;
   if (!lua_isnoneornil(L, 1)) {
     luaL_checktype(L, 1, LUA_TTABLE);
     las_checkoptions(L, 1, names);
-    if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
-      limit = lua_tointeger(L, -1);
-      luaL_argcheck(L, lua_isinteger(L, -1) && limit > 0 && limit <= INT_MAX, 1,
-                    "option 'limit' must be a number of bytes");
-    }
+    limit = las_optbytes(L, 1, "limit", 1, INT_MAX);
   }
   box = (Box *)lua_newuserdatauv(L, sizeof(Box), WAITER);
   memset(box, 0, sizeof(*box));
-  box->own.limit = (uint32_t)limit;
+  box->own.limit = (limit < 0) ? LAS_LIMIT : (uint32_t)limit;
   box->own.bare = 1;
   box->r = &box->own;
   las_settype(L, LAS_TREADER);

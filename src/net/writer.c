@@ -352,19 +352,6 @@ static int writer_get_extra_info (lua_State *L) {
 }
 
 
-static lua_Integer optbytes (lua_State *L, const char *name) {
-  lua_Integer n = -1;
-  if (lua_getfield(L, 2, name) != LUA_TNIL) {
-    n = lua_tointeger(L, -1);
-    if (!lua_isinteger(L, -1) || n < 0 || n > INT_MAX)
-      luaL_argerror(L, 2, lua_pushfstring(L,
-                    "option '%s' must be a number of bytes", name));
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
-
 /* set_write_buffer_limits{high =, low =}: bytes; as in Python, a missing low
    is a quarter of high, a missing high four times low */
 static int writer_set_write_buffer_limits (lua_State *L) {
@@ -377,8 +364,8 @@ static int writer_set_write_buffer_limits (lua_State *L) {
   }
   luaL_checktype(L, 2, LUA_TTABLE);
   las_checkoptions(L, 2, names);
-  high = optbytes(L, "high");
-  low = optbytes(L, "low");
+  high = las_optbytes(L, 2, "high", 0, INT_MAX);
+  low = las_optbytes(L, 2, "low", 0, INT_MAX);
   if (high < 0)
     high = (low < 0) ? LAS_HIGH : (low < INT_MAX / 4) ? 4 * low : INT_MAX;
   if (low < 0)
