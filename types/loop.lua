@@ -53,7 +53,7 @@ function Runner:run(main, ...) end
 ---@return asyncio.Loop
 function Runner:get_loop() end
 
---- Ends what is left on the loop, and closes it.
+--- Ends what is left on the loop, and closes it. Raises `interrupted!` if a SIGINT came meanwhile.
 function Runner:close() end
 
 --- Makes a loop, which belongs to the caller.

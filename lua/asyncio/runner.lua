@@ -234,7 +234,8 @@ local function start(loop, args, context)
 end
 
 --- What became of the run that ended so: its results, or its error.
--- @param interrupted by SIGINT: "cancelled", "missed" or "stopped", else nil
+-- @param interrupted by SIGINT: "cancelled", "missed" (main did not see it) or
+-- "stopped", else nil
 local function finish(task, interrupted, ok, ...)
   if ok then
     if interrupted == "missed" then
@@ -301,21 +302,15 @@ function Runner:run(main, ...)
 end
 
 --- Ends what is left on the loop and closes it. Again does nothing.
-function Runner:close()
-  check.self("close", self, is_runner)
-  if is_running() then
-    error("a runner cannot be closed while a loop is running", 2)
-  end
-  if self.state ~= "open" then
-    self.state = "closed"
-    return
-  end
+-- @return did a SIGINT come meanwhile?
+local function shut(self)
+  local loop = self.state == "open" and self.loop
   self.state = "closed"
-  local loop = self.loop
-  if loop:is_closed() then
-    return
+  if not loop or loop:is_closed() then
+    return false
   end
-  if core.interrupted(loop) ~= "stopped" then
+  local before = core.interrupted(loop)
+  if before ~= "stopped" then
     local ender = core.Task(loop, function()  -- whatever the program's factory does
       end_all(loop, self.options.shutdown_grace or GRACE)
     end)
@@ -324,14 +319,26 @@ function Runner:close()
       loop:call_exception_handler { message = "the run could not end", exception = err }
     end
   end
+  local after = core.interrupted(loop)
   loop:close()
   core.set_event_loop(nil)
+  return not before and after ~= nil or before ~= "stopped" and after == "stopped"
+end
+
+function Runner:close()
+  check.self("close", self, is_runner)
+  if is_running() then
+    error("a runner cannot be closed while a loop is running", 2)
+  end
+  if shut(self) then
+    error("interrupted!", 0)
+  end
 end
 
 --- An `os.exit` in a task closes this too: then the process ends as it is.
-function Runner:__close()
-  if not is_running() then
-    self:close()
+function Runner:__close(err)
+  if not is_running() and shut(self) and err == nil then
+    error("interrupted!", 0)
   end
 end
 
@@ -355,7 +362,9 @@ function runner.run(main, ...)
   local task = start(loop, args, options.context)
   local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
   local interrupted = core.interrupted(loop, task)
-  self:close()
+  if shut(self) and results[1] then
+    interrupted = "missed"
+  end
   return finish(task, interrupted, table.unpack(results, 1, results.n))
 end
 
