@@ -294,7 +294,7 @@ function Runner:run(main, ...)
   end
   local loop = get_loop(self, 2)
   local task = start(loop, args, options.context or context_of(self))
-  local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
+  local results = table.pack(pcall(core.complete, loop, task, false))
   if not options.context then
     keep_context(self, task)
   end
@@ -314,7 +314,7 @@ local function shut(self)
     local ender = core.Task(loop, function()  -- whatever the program's factory does
       end_all(loop, self.options.shutdown_grace or GRACE)
     end)
-    local ok, err = pcall(loop.run_until_complete, loop, ender, "ending")
+    local ok, err = pcall(core.complete, loop, ender, true)
     if not ok and core.interrupted(loop) ~= "stopped" then
       loop:call_exception_handler { message = "the run could not end", exception = err }
     end
@@ -360,7 +360,7 @@ function runner.run(main, ...)
   local self <close> = new_runner(options)
   local loop = get_loop(self, 2)
   local task = start(loop, args, options.context)
-  local results = table.pack(pcall(loop.run_until_complete, loop, task, true))
+  local results = table.pack(pcall(core.complete, loop, task, false))
   local interrupted = core.interrupted(loop, task)
   if shut(self) and results[1] then
     interrupted = "missed"

@@ -120,7 +120,9 @@ taskgroup.TaskGroup = core.TaskGroup
 
 function meta.__close(group, err)
   if core.group_leave(group) then
-    return
+    if err == nil and not core.cannot_wait() then
+      error("the task group was left before", 0)
+    end
   elseif core.cannot_wait() then
     abandon(group)
   elseif core.current_task() ~= core.group_parent(group) then
@@ -131,11 +133,16 @@ function meta.__close(group, err)
   end
 end
 
+--- Is it a table of a function, its arguments and options?
+local function is_list(f)
+  local mt = getmetatable(f)
+  return type(f) == "table" and not (type(mt) == "table" and mt.__call)
+end
+
 --- Puts `started` in front of the arguments, also of those in a table with
 -- options.
 local function with_started(started, f, ...)
-  local mt = getmetatable(f)
-  if type(f) ~= "table" or (type(mt) == "table" and mt.__call) then
+  if not is_list(f) then
     return f, started, ...
   end
   local copy = {}
@@ -197,8 +204,13 @@ function TaskGroup:start(f, ...)
       self == nil and "no value" or type(self)), 2)
   end
   check.task "TaskGroup:start"
-  if type(f) == "thread" then
-    error("bad argument #1 to 'start' (function expected, got coroutine)", 2)
+  local body = f
+  if is_list(f) then
+    body = f[1]
+  end
+  if core.isfuture(body) or type(body) == "thread" then
+    error(("bad argument #1 to 'start' (function expected, got %s)"):format(
+      type(body) == "thread" and "coroutine" or getmetatable(body)), 2)
   end
   local ready = core.group_parent(self):get_loop():create_future()
   local called, task = false, nil

@@ -86,6 +86,9 @@ describe("run_until_complete", function()
     assert.matches("awaitable or function expected, got number",
       witness.text(loop.run_until_complete, loop, 42))
     assert.matches("value expected", witness.text(loop.run_until_complete, loop))
+    local text = witness.text(function() loop:run_until_complete(print, nil, 3) end) local here = witness.line()
+    assert.equal(here .. " bad argument #3 to 'run_until_complete' (nil expected: it hands on no arguments)", text)
+    assert.equal("fine", loop:run_until_complete(function() return "fine" end, nil, nil))
     assert.matches("another loop",
       witness.text(loop.run_until_complete, loop, other:create_future()))
   end)

@@ -762,6 +762,25 @@ describe("a group's end", function()
     assert.same({ "CancelledError" }, log)
   end))
 
+  it("a second time raises, unless an error is on its way", testing.virtual(function()
+    local group
+    do
+      local g <close> = asyncio.TaskGroup()
+      group = g
+    end
+    assert.equal("the task group was left before", witness.text(function()
+      local _ <close> = group
+    end))
+    assert.equal("own", witness.text(function()
+      local _ <close> = group
+      error("own", 0)
+    end))
+    assert.equal("the task group was left before", witness.text(function()
+      local outer <close> = asyncio.TaskGroup()
+      local _ <close> = outer
+    end))
+  end))
+
   it("where nothing can wait abandons the children, and reports", testing.virtual(function()
     local reports, log = witness.reports(), {}
     local task = asyncio.create_task(function()
@@ -1221,6 +1240,12 @@ describe("start of a group", function()
       end)
       assert.matches("bad argument #1 to 'start' %(function expected, got coroutine%)",
         witness.text(g.start, g, asyncio.async(asyncio.sleep)(1)))
+      for _, argument in ipairs { asyncio.Future(), { asyncio.Future(), 1, name = "x" } } do
+        assert.matches("bad argument #1 to 'start' %(function expected, got asyncio.Future%)",
+          witness.text(g.start, g, argument))
+      end
+      assert.matches("bad argument #1 to 'start' %(function expected, got asyncio.Task%)",
+        witness.text(g.start, g, asyncio.current_task()))
       local text = witness.text(function() g:start(7) end) local here = witness.line()
       assert.equal(here .. " bad argument #1 to 'start' (function or awaitable expected, "
         .. "got number)", text)

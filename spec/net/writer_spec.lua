@@ -215,6 +215,17 @@ describe("drain", function()
     assert.equal(before, asyncio.get_running_loop():stats().turns)
   end)
 
+  both("raises as write does once the writer is closed", function(options)
+    local link <close> = sockets.link(options)
+    link.writer:write "x"
+    link.writer:close()
+    link.writer:drain()
+    link.writer:wait_closed()
+    for _, method in ipairs { "write", "drain" } do
+      assert.equal("cannot write to a closed stream", text(link.writer[method], link.writer, "x"))
+    end
+  end)
+
   both("waits as long as write does, and several tasks may", function(options)
     local link <close> = sockets.link(options)
     local payload, log = flood(), {}

@@ -86,13 +86,10 @@ static int raisestopped (lua_State *L, las_Loop *lp) {
 }
 
 
-/* loop:run_until_complete(aw [, sigint]): its results. 'sigint': the first
-   SIGINT cancels it (what 'run' wants); "ending": and one before counts. */
-static int loop_run_until_complete (lua_State *L) {
+/* The results of what is at 2 on the loop at 1. */
+static int complete (lua_State *L, enum las_SigintMode mode) {
   las_Loop *lp = las_checkloop(L, 1);
   las_Future *f;
-  enum las_SigintMode mode = !lua_toboolean(L, 3) ? LAS_SIGSTOP
-      : lua_isstring(L, 3) ? LAS_SIGENDING : LAS_SIGCANCEL;
   luaL_checkany(L, 2);
   lua_settop(L, 2);
   checkcanrun(L, lp);
@@ -106,6 +103,24 @@ static int loop_run_until_complete (lua_State *L) {
   }
   lp->deadlocked = 0;
   return las_outcome(L, 2);
+}
+
+
+/* loop:run_until_complete(aw): its results; a SIGINT stops it */
+static int loop_run_until_complete (lua_State *L) {
+  int i;
+  las_checkloop(L, 1);
+  for (i = 3; i <= lua_gettop(L); i++)
+    luaL_argcheck(L, lua_isnil(L, i), i,
+                  "nil expected: it hands on no arguments");
+  return complete(L, LAS_SIGSTOP);
+}
+
+
+/* complete(loop, aw, ending): the same, but the first SIGINT cancels it (what
+   'run' wants). 'ending': one that came before counts */
+static int core_complete (lua_State *L) {
+  return complete(L, lua_toboolean(L, 3) ? LAS_SIGENDING : LAS_SIGCANCEL);
 }
 
 
@@ -187,6 +202,7 @@ static int core_doomed (lua_State *L) {
 
 void las_openrun (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
+    {"complete", core_complete},
     {"interrupted", core_interrupted},
     {"set_grace", core_set_grace},
     {"set_limit", core_set_limit},

@@ -70,6 +70,8 @@ static int draink (lua_State *L, int status, lua_KContext ctx) {
 
 /* Waits until the unsent bytes are few, if they are too many. */
 static int waitdrained (lua_State *L, las_Stream *s, las_Task *t) {
+  if (s->closed && s->werr == 0)
+    return luaL_error(L, "cannot write to a closed stream");
   if (s->unsent <= s->high || s->werr != 0 || s->loop == NULL) {
     raisewerr(L, s);
     return 0;
