@@ -181,7 +181,8 @@ local function get_loop(self, level)
   elseif self.state == "new" then
     self.loop = (self.options.loop_factory or core.new_event_loop)()
     if self.loop == nil or not pcall(core.set_event_loop, self.loop) then
-      error(("the loop factory returned a %s, not an open loop"):format(type(self.loop)), level + 1)
+      error(("the loop factory returned %s, not an open loop"):format(
+        self.loop == nil and "nil" or "a " .. type(self.loop)), level + 1)
     end
     if self.options.debug ~= nil then
       self.loop:set_debug(self.options.debug)

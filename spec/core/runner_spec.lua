@@ -119,6 +119,8 @@ describe("a Runner", function()
       assert.matches("cannot be closed while a loop is running", witness.text(r.close, r))
     end)
     assert.matches("loop_factory", witness.text(asyncio.run, { print, loop_factory = 1 }))
+    assert.matches("the loop factory returned nil, not an open loop",
+      witness.text(asyncio.run, { function() end, loop_factory = function() end }))
     assert.matches("the loop factory returned a table, not an open loop",
       witness.text(asyncio.run, { print, loop_factory = function() return {} end }))
   end)
