@@ -392,7 +392,7 @@ describe("a loop", function()
     loop:set_task_factory(function() return other:create_future() end)
     assert.matches("a task of another loop", witness.text(asyncio.gather, one))
     loop:set_task_factory(function() end)
-    assert.matches("returned a nil, not a task", witness.text(asyncio.shield, one))
+    assert.matches("returned nil, not a task", witness.text(asyncio.shield, one))
     loop:set_task_factory(nil)
   end))
 

@@ -178,8 +178,8 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
   }
   lua_call(L, 3, 1);
   if (las_tofuture(L, las_state(L), -1) == NULL)
-    luaL_error(L, "the task factory returned a %s, not a task",
-               luaL_typename(L, -1));
+    luaL_error(L, "the task factory returned %s%s, not a task",
+               lua_isnil(L, -1) ? "" : "a ", luaL_typename(L, -1));
   if (((las_Future *)lua_touserdata(L, -1))->loop != lp)
     luaL_error(L, "the task factory returned a task of another loop");
   return 1;
