@@ -304,6 +304,7 @@ describe("a handler", function()
     for n = 1, 4 do
       local reader, _ <close> = asyncio.open_connection(HOST, port)
       pcall(reader.read, reader)
+      until_true(function() return reports[n] end)
       assert.equal(values[n], reports[n].exception)
     end
   end))
