@@ -44,11 +44,12 @@ int las_childarg (lua_State *L, int i) {
 void las_checkchildren (lua_State *L, las_Task *t, int n) {
   int i;
   for (i = 1; i <= n; i++) {
-    int arg = las_childarg(L, i);
-    lua_rawgeti(L, LAS_CLIST, i);
-    if (lua_touserdata(L, -1) == (void *)t)
-      luaL_argerror(L, arg, "a task cannot wait for itself");
-    las_checkstartable(L, t->f.loop, lua_gettop(L), arg);
+    if (lua_rawgeti(L, LAS_CLIST, i) != LUA_TFUNCTION) {
+      int arg = las_childarg(L, i);
+      if (lua_touserdata(L, -1) == (void *)t)
+        luaL_argerror(L, arg, "a task cannot wait for itself");
+      las_checkstartable(L, t->f.loop, lua_gettop(L), arg);
+    }
     lua_pop(L, 1);
   }
 }

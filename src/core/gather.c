@@ -102,17 +102,21 @@ static int gather_gc (lua_State *L) {
 ** ===================================================================
 */
 
-/* Replaces the done future 'f' on top by its first result, or by its error.
-   Returns whether it was an error. [-1, +1, m] */
-static int firstvalue (lua_State *L, las_Future *f) {
-  int top = lua_gettop(L);
+/* Pushes the first result of the i-th child, which is done, or its error.
+   Returns whether it was an error. [-0, +1, m] */
+static int firstvalue (lua_State *L, const las_Children *all, int i) {
+  las_Future *f = all->child[i - 1].f;
+  int n, top = lua_gettop(L) + 1;
   f->item.flags |= LAS_FSEEN;
+  if (f->item.state == LAS_FINISHED && (f->item.flags & LAS_FVOID)) {
+    lua_pushnil(L);
+    return 0;
+  }
+  lua_rawgeti(L, LIST, i);
   if (las_isbad(f))
     las_pusherror(L, top);
-  else if (f->item.flags & LAS_FVOID)
-    lua_pushnil(L);
   else {
-    int n = las_outcome(L, top);
+    n = las_outcome(L, top);
     lua_pop(L, n - 1);
   }
   lua_replace(L, top);
@@ -122,31 +126,28 @@ static int firstvalue (lua_State *L, las_Future *f) {
 
 
 static int asarguments (lua_State *L, const las_Children *all) {
-  int i, n = all->n;
-  luaL_checkstack(L, n + 4, "too many results");
-  for (i = 1; i <= n; i++) {
-    lua_rawgeti(L, LIST, i);
-    firstvalue(L, all->child[i - 1].f);
-  }
-  return n;
+  int i;
+  luaL_checkstack(L, all->n + 4, "too many results");
+  for (i = 1; i <= all->n; i++)
+    firstvalue(L, all, i);
+  return all->n;
 }
 
 
 static int astable (lua_State *L, const las_Children *all) {
   enum {RESULT = GATHER + 1, FAILED};
-  int i, n = all->n;
-  lua_createtable(L, n, 2);
+  int i;
+  lua_createtable(L, all->n, 2);
   lua_newtable(L);
-  for (i = 1; i <= n; i++) {
-    lua_rawgeti(L, LIST, i);
-    if (firstvalue(L, all->child[i - 1].f)) {
+  for (i = 1; i <= all->n; i++) {
+    if (firstvalue(L, all, i)) {
       lua_pushboolean(L, 1);
       lua_rawseti(L, FAILED, i);
     }
     lua_rawseti(L, RESULT, i);
   }
   lua_setfield(L, RESULT, "failed");
-  lua_pushinteger(L, n);
+  lua_pushinteger(L, all->n);
   lua_setfield(L, RESULT, "n");
   return 1;
 }

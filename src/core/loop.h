@@ -208,9 +208,9 @@ LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
 /* loop time in seconds as nanoseconds */
 LAS_API uint64_t las_moment (lua_Number when);
 
-/* Have events waited long enough, by the steps taken, or by the clock, which
-   is looked at as 'count' goes on? */
-LAS_API int las_mustpoll (las_Loop *lp, uint64_t count);
+/* Have events waited long enough, by the steps taken or by the clock? To
+   'look' at that takes its time, so do it now and then. */
+LAS_API int las_mustpoll (las_Loop *lp, int look);
 
 /* The loop's read buffer, or NULL without memory. */
 LAS_API char *las_readbuf (las_Loop *lp);

@@ -321,7 +321,7 @@ static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
   lua_Debug ar;
   return lp->ready == &child->f.item && lp->nready == 1 &&
          child->f.item.phase == LAS_NEW && !lp->stop && lp->watch.dog == NULL &&
-         !las_mustpoll(lp, lp->ticks) && lp->depth == 0 && lp->level == 0 &&
+         !las_mustpoll(lp, lp->ticks % 16 == 15) && lp->depth == 0 && lp->level == 0 &&
          !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);
 }
 

@@ -162,8 +162,8 @@ static void adapt (las_Loop *lp, uint64_t before) {
 }
 
 
-int las_mustpoll (las_Loop *lp, uint64_t count) {
-  if ((count & 7) == 7 && !lp->virtual &&
+int las_mustpoll (las_Loop *lp, int look) {
+  if (look && !lp->virtual &&
       uv_hrtime() / 1000000 >= uv_now(&lp->uv) + LAS_POLLAFTER)
     lp->ticks += LAS_POLLEVERY;
   return lp->ticks >= lp->pollevery;
@@ -227,7 +227,7 @@ static void turn (las_Loop *lp) {
   runready(lp);
   if (las_unlikely(lp->interrupted))
     las_takesigint(lp);
-  if (lp->nready > 0 && !lp->stop && !las_mustpoll(lp, lp->turns))
+  if (lp->nready > 0 && !lp->stop && !las_mustpoll(lp, lp->turns % 8 == 0))
     return;
   if (ending && lp->main->item.state == LAS_PENDING && isdead(lp))
     las_deadlock(lp, lp->grace == 0);
