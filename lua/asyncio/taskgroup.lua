@@ -171,7 +171,7 @@ end
 local function see_off(task)
   task:cancel()
   while not task:done() do
-    local ok, err = pcall(core.await_end, task)
+    local ok, err = pcall(core.wait, task)
     if not ok and is_cancel(err) then
       task:cancel()
     elseif not ok then

@@ -244,37 +244,6 @@ static int asyncio_shield (lua_State *L) {
                      &shieldwait);
 }
 
-/* whose end a task waits for: a cancel of the wait is not one of it */
-static las_Future *endingfuture (las_Task *t, int i) {
-  return (i == 0) ? (las_Future *)t->what : NULL;
-}
-
-static const las_Wait endwait = {.name = "end", .child = endingfuture};
-
-
-static int endk (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  (void)ctx;
-  las_checkwake(L);
-  return 0;
-}
-
-
-/* await_end(future): until it is done. Neither raises its error nor passes a
-   cancel on. */
-static int core_await_end (lua_State *L) {
-  las_Task *t = las_checktask(L, "await_end");
-  las_Future *f = las_checkfuture(L, 1);
-  if (f->item.state != LAS_PENDING)
-    las_giveway(L, t);
-  else {
-    las_checkcancel(L, t);
-    las_await(L, 1, f, t);
-    las_park(t, &endwait, f);
-  }
-  return lua_yieldk(L, 0, 0, endk);
-}
-
 /* }================================================================== */
 
 
@@ -346,7 +315,6 @@ void las_opencoroutine (lua_State *L, int state) {
     {"await", asyncio_await},
     {"shield", asyncio_shield},
     {"body", core_body},
-    {"await_end", core_await_end},
     {"iscoroutine", asyncio_iscoroutine},
     {"iscoroutinefunction", asyncio_iscoroutinefunction},
     {"isfuture", asyncio_isfuture},

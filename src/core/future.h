@@ -183,7 +183,5 @@ LAS_API void las_stepnow (las_Loop *lp, las_Task *t);
    task 't' waits for it and is still inside its own step, in L. Returns
    whether it is the next to run: then it must go on without a yield. */
 LAS_API int las_stepawaited (lua_State *L, las_Task *t, las_Task *child);
-/* The body of a task was ended by another resume than the loop's. */
-LAS_API void las_endstray (las_Task *t);
 
 #endif

@@ -162,7 +162,6 @@ LAS_API void las_notestep (las_Loop *lp, las_Task *t);
 /* A callback begins, or what else is called that is no task. */
 LAS_API void las_notecall (las_Loop *lp);
 LAS_API void las_noteend (las_Loop *lp);
-LAS_API int las_watchreport (lua_State *L);
 
 /* Dumps on a signal: dump.c. */
 LAS_API void las_takedump (las_Loop *lp);

@@ -271,14 +271,6 @@ int las_uncancel (las_Task *t, unsigned base) {
 }
 
 
-/* cancel_base(task): for the Lua layer */
-static int core_cancel_base (lua_State *L) {
-  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  lua_pushinteger(L, las_cancelbase(t));
-  return 1;
-}
-
-
 /* uncancel(task, base): is any cancel left? */
 static int core_uncancel (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
@@ -294,7 +286,6 @@ static int core_uncancel (lua_State *L) {
 void las_openpark (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"cannot_wait", core_cannot_wait},
-    {"cancel_base", core_cancel_base},
     {"uncancel", core_uncancel},
     {NULL, NULL}
   };

@@ -29,6 +29,15 @@ static int isstepped (lua_State *L, const las_Task *t) {
 }
 
 
+/* The body was ended by another resume than the loop's. */
+static void endstray (las_Task *t) {
+  if (t->f.item.phase == LAS_PARKED) {
+    t->f.item.flags |= LAS_FTHROW;
+    las_throw(t);
+  }
+}
+
+
 /* Notes how the body ended. The value goes in last: it replaces the thread,
    which is then held by nothing but this step. */
 static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
@@ -50,7 +59,7 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
     lua_setiuservalue(L, SELF, LAS_UVALUE);
   }
   if (las_unlikely(!isstepped(L, t)))
-    las_endstray(t);
+    endstray(t);
   return 0;
 }
 
@@ -154,14 +163,6 @@ static void broken (las_Task *t, lua_State *co) {
       lua_pushnil(A);
     setvalue(t, A);
     t->outcome = LAS_FAILED;
-  }
-}
-
-
-void las_endstray (las_Task *t) {
-  if (t->f.item.phase == LAS_PARKED) {
-    t->f.item.flags |= LAS_FTHROW;
-    las_throw(t);
   }
 }
 

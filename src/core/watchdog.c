@@ -47,7 +47,7 @@ static __thread struct sigaction former;
 */
 
 /* Calls the exception handler with where the step is: watch_report() */
-int las_watchreport (lua_State *L) {
+static int watchreport (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   las_Task *t = lp->current;
   lua_createtable(L, 0, 4);
@@ -481,6 +481,6 @@ void las_openwatchdog (lua_State *L, int state) {
   };
   las_setfuncs(L, state, funcs);
   lua_pushvalue(L, state);
-  lua_pushcclosure(L, las_watchreport, 1);
+  lua_pushcclosure(L, watchreport, 1);
   lua_setiuservalue(L, state, LAS_UWATCH);
 }

@@ -10,14 +10,6 @@
 #include "net/net.h"
 
 
-int las_checkport (lua_State *L, int i) {
-  lua_Integer port = luaL_checkinteger(L, i);
-  luaL_argcheck(L, port >= 0 && port <= 65535, i,
-                "port out of range (0 to 65535)");
-  return (int)port;
-}
-
-
 static int porto (const struct sockaddr *sa) {
   if (sa->sa_family == AF_INET6)
     return ntohs(((const struct sockaddr_in6 *)(const void *)sa)->sin6_port);

@@ -118,7 +118,6 @@ LAS_API int las_initstream (las_Stream *s, int isunix);
 LAS_API int las_writebytes (las_Stream *s, const char *p, size_t n,
                             uint32_t slot, int *kept);
 LAS_API void las_startreading (las_Stream *s);
-LAS_API void las_stopreading (las_Stream *s);
 /* Closes it: after what is unsent, or at once. Again does nothing. */
 LAS_API void las_closestream (las_Stream *s);
 LAS_API void las_abortstream (las_Stream *s);
@@ -154,7 +153,6 @@ LAS_API int las_pushaddress (lua_State *L, const struct sockaddr_storage *sa,
 /* Reads a numeric address, with a zone if it has one. */
 LAS_API int las_parseaddress (const char *host, int port,
                               struct sockaddr_storage *sa);
-LAS_API int las_checkport (lua_State *L, int i);
 LAS_API void las_openresolver (lua_State *L, int state);
 
 /* }================================================================== */

@@ -169,11 +169,19 @@ static void closenow (las_Stream *s) {
 }
 
 
+static void stopreading (las_Stream *s) {
+  if (s->reading) {
+    s->reading = 0;
+    uv_read_stop(&s->uv.stream);
+  }
+}
+
+
 void las_closestream (las_Stream *s) {
   if (s->closing || s->closed)
     return;
   s->closing = 1;
-  las_stopreading(s);
+  stopreading(s);
   s->r.eof = 1;
   las_wakereader(&s->r);
   if (s->unsent == 0 || s->werr != 0)
@@ -188,7 +196,7 @@ void las_abortstream (las_Stream *s) {
   if (s->closed || uv_is_closing(&s->uv.handle))
     return;
   s->closing = s->aborted = 1;
-  las_stopreading(s);
+  stopreading(s);
   s->r.eof = 1;
   las_wakereader(&s->r);
   if (torn && s->uv.handle.type == UV_TCP &&
@@ -234,10 +242,10 @@ static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
     lp->nread += (uint64_t)n;
     las_feed(lp, &s->r, buf->base, (size_t)n);
     if (s->reading && s->r.waiter == NULL && s->r.in.n > 2 * (size_t)s->r.limit)
-      las_stopreading(s);
+      stopreading(s);
   }
   else if (n < 0) {
-    las_stopreading(s);
+    stopreading(s);
     if (n == UV_EOF)
       n = endof(s);
     if (n == UV_EOF)
@@ -263,14 +271,6 @@ void las_startreading (las_Stream *s) {
       s->r.err = err;
     else
       s->reading = 1;
-  }
-}
-
-
-void las_stopreading (las_Stream *s) {
-  if (s->reading) {
-    s->reading = 0;
-    uv_read_stop(&s->uv.stream);
   }
 }
 
