@@ -59,7 +59,7 @@ end
 
 --- What a task that was cancelled at the end did instead of ending quietly.
 local function tell(loop, task)
-  if core.doomed(task) then
+  if core.killed(task) then
     loop:call_exception_handler {
       message = "a task went on after it was cancelled and was closed by force",
       exception = not task:cancelled() and task:exception() or nil,
@@ -84,7 +84,7 @@ end
 -- @param spares tells of a task whether it may go on
 local function end_tasks(loop, grace, spares)
   local me = core.current_task()
-  local dooming = false
+  local persisting = false
   for _ = 1, ROUNDS do
     local left = {}
     for _, task in ipairs(core.all_tasks(loop)) do
@@ -96,8 +96,8 @@ local function end_tasks(loop, grace, spares)
       return
     end
     for _, task in ipairs(left) do
-      if dooming then
-        core.doom(task)
+      if persisting then
+        core.persist(task)
       else
         task:cancel()
       end
@@ -105,7 +105,7 @@ local function end_tasks(loop, grace, spares)
     core.set_grace(loop, grace)
     local ended = wait_all(loop, left)
     core.set_grace(loop, nil)
-    dooming = dooming or not ended
+    persisting = persisting or not ended
     for _, task in ipairs(left) do
       tell(loop, task)
     end

@@ -22,8 +22,8 @@ enum las_Phase {
   LAS_DONE
 };
 
-#define LAS_DOOM	101	/* las_Task.doom at first */
-#define LAS_FORCED	255	/* ... and once its coroutine was closed */
+#define LAS_STRIKES	101	/* las_Task.strikes at first */
+#define LAS_KILLED	255	/* ... and once its coroutine was closed */
 
 #define LAS_FMUST	0x01	/* a cancel waits for the next suspension */
 #define LAS_FTHROW	0x02	/* the wait was cancelled: raise on resuming */
@@ -80,8 +80,9 @@ struct las_Task {
   unsigned ncancels : 15;	/* cancels asked for and not taken back */
   unsigned sliced : 1;	/* may be made to yield, whatever the loop says */
   unsigned holdoff : 4;	/* ... but not now: calls of uninterrupted */
-  unsigned doom : 8;	/* suspensions until it is closed by force; 0: it
-			is not doomed; 1: now; LAS_FORCED: it was */
+  unsigned strikes : 8;	/* suspensions until it is closed by force, each of
+			which is cancelled; 0: it is not cancelled so;
+			1: closed now; LAS_KILLED: it was */
   unsigned outcome : 4;	/* how its body ended, before it is settled */
   uint32_t mark;	/* pass of the cancel that came by last */
   uint64_t hascontext : 1;	/* is there one among its extras? */

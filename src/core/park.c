@@ -110,7 +110,7 @@ void las_giveway (lua_State *L, las_Task *t) {
 static int raisecancel (lua_State *L, las_Task *t) {
   las_newerror(L, "CancelledError", NULL);
   las_pushanchored(L, t->f.loop, t->f.item.slot);
-  if (las_unlikely(t->doom == 1)) {  /* the last one, which it may catch */
+  if (las_unlikely(t->strikes == 1)) {  /* the last one, which it may catch */
     las_traceback(L, t->co, 0);
     las_setextra(L, -2, LAS_XTRACEBACK);
   }
@@ -131,15 +131,15 @@ int las_raisecancel (lua_State *L) {
 }
 
 
-/* A doomed task goes on being cancelled until it has been so too often: then
-   it may suspend, and the step closes it. */
+/* A task that is cancelled at every suspension has been so too often after
+   its last strike: then it may suspend, and the step closes it. */
 int las_takecancel (las_Task *t) {
   if (!(t->f.item.flags & LAS_FMUST))
     return 0;
-  if (t->doom == 1)
+  if (t->strikes == 1)
     return 0;
-  if (t->doom > 1)
-    t->doom--;
+  if (t->strikes > 1)
+    t->strikes--;
   else
     t->f.item.flags &= ~LAS_FMUST;
   return 1;
@@ -153,7 +153,7 @@ void las_checkcancel (lua_State *L, las_Task *t) {
 
 
 void las_absorbcancel (las_Task *t) {
-  if (t->doom == 0)
+  if (t->strikes == 0)
     t->f.item.flags &= ~LAS_FMUST;
 }
 

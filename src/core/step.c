@@ -245,7 +245,7 @@ static void closebyforce (las_Task *t) {
   int failed = 0;
   if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
-  t->doom = LAS_FORCED;
+  t->strikes = LAS_KILLED;
   lua_pushnil(A);
   do {  /* what it drives comes first */
     co = las_innermost(t->f.loop->S, t->co);
@@ -296,7 +296,7 @@ void las_step (las_Loop *lp, las_Task *t) {
       t->f.item.flags |= LAS_FBARE;
       lua_pushlightuserdata(co, (void *)&barekey);
     }
-    if (las_unlikely(t->doom == 1))
+    if (las_unlikely(t->strikes == 1))
       closebyforce(t);
   }
   else {
