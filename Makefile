@@ -15,7 +15,7 @@ LUA_SOURCES := $(sort $(shell find lua types -name '*.lua' 2>/dev/null))
 C_LINTED := $(C_SOURCES) $(sort $(shell find bench spec -name '*.c'))
 
 help:  ## lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: lua_modules/.built  ## installs what is missing, builds the rock, shows a server with a thousand clients
 	@scripts/lua rock examples/rate_server.lua
@@ -46,6 +46,9 @@ random: lua_modules/.built  ## runs a random program of a million steps; RANDOM_
 bench: lua_modules/.built  ## measures, each figure beside its peers, and prints one table
 	@scripts/lua rock --exec bench/run $(ARGS)
 
+instructions: lua_modules/.built  ## counts instructions for each operation; BASE=DIR compares with a tree built there
+	@scripts/lua rock --exec bench/instructions $(ARGS)
+
 rockspec:  ## writes the lists of files in the rockspec anew from the tree
 	@$(LUA) scripts/rockspec.lua write $(ROCKSPEC)
 
@@ -53,7 +56,7 @@ clean:  ## removes all that was built, also by a plain `luarocks make`
 	rm -rf build lua_modules asyncio
 	find src -name '*.o' -exec rm {} +
 
-.PHONY: help run test build lint asan valgrind hardgc oom random bench rockspec clean
+.PHONY: help run test build lint asan valgrind hardgc oom random bench instructions rockspec clean
 .PHONY: lint-rockspec lint-lua lint-c FORCE
 
 # Tools. scripts/setup installs what the goals need and is missing, then writes

@@ -146,4 +146,47 @@ function measures.pingpong()
   end)
 end
 
+--- Messages of 1 KiB there and back over one connection within the process.
+function measures.echo()
+  local message = ("x"):rep(1024)
+  local server <close> = asyncio.start_server(function(reader, writer)
+    repeat
+      local data = reader:read(65536)
+      if data then
+        writer:write(data)
+      end
+    until not data
+  end, "127.0.0.1", 0)
+  local reader, writer <close> =
+    asyncio.open_connection("127.0.0.1", server:sockets()[1].port)
+  meter.each(100000, function(n)
+    for _ = 1, n do
+      writer:write(message)
+      reader:readexactly(#message)
+    end
+  end)
+end
+
+--- Steps of a generator.
+function measures.generator()
+  local counter = asyncio.generator(function(n)
+    for i = 1, n do
+      coroutine.yield(i)
+    end
+  end)
+  meter.each(5000000, function(n)
+    for _ in counter(n) do
+    end
+  end)
+end
+
+--- A time limit that does not run out.
+function measures.timeout()
+  meter.each(1000000, function(n)
+    for _ = 1, n do
+      local _ <close> = asyncio.timeout(10)
+    end
+  end)
+end
+
 asyncio.run(measures[arg[1]])

@@ -21,10 +21,15 @@ function meter.report(figures)
   print(table.concat(words, " "))
 end
 
---- Runs f(n) once small to warm up, then in full, and reports ns each.
+--- Runs f(n) once small to warm up, then in full, and reports ns each. With
+-- COUNT in the environment it runs f(COUNT) alone, for bench/instructions.
 ---@param n integer how many operations `f(n)` does
 ---@param f fun(n: integer)
 function meter.each(n, f)
+  local count = tonumber(os.getenv("COUNT"))
+  if count then
+    return f(count)
+  end
   f(n // 10)
   local start = meter.clock()
   f(n)
