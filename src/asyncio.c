@@ -29,8 +29,10 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opentask(L, state);
   las_openstep(L, state);
   las_openfuture(L, state);
-  las_openhandle(L, state);
-  las_opencoroutine(L, state);
+  las_openjob(L, state);
+  las_opencallback(L, state);
+  las_openawaitable(L, state);
+  las_openawait(L, state);
   las_opentrace(L, state);
   las_opendriver(L, state);
   las_opengenerator(L, state);

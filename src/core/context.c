@@ -249,11 +249,31 @@ void las_entercontext (lua_State *L) {
 }
 
 
-void las_pushcontextof (lua_State *L, int i) {
-  if (las_test(L, las_state(L), i, LAS_TTASK) != NULL)
-    pushtaskcontext(L, i);
+void las_pushjobcontext (lua_State *L, int i, const las_Job *job) {
+  if (job->context != 0)
+    lua_getiuservalue(L, i, job->context);
   else
-    las_pushhandlecontext(L, i);
+    lua_pushnil(L);
+}
+
+
+void las_pushcontextof (lua_State *L, int i) {
+  static const enum las_Type jobs[] = {
+    LAS_THANDLE, LAS_TTIMERHANDLE, LAS_TCALLBACK
+  };
+  las_State *S = las_state(L);
+  const las_Job *job = NULL;
+  size_t k;
+  if (las_test(L, S, i, LAS_TTASK) != NULL) {
+    pushtaskcontext(L, i);
+    return;
+  }
+  for (k = 0; job == NULL && k < sizeof(jobs) / sizeof(jobs[0]); k++)
+    job = (const las_Job *)las_test(L, S, i, jobs[k]);
+  if (job != NULL)
+    las_pushjobcontext(L, i, job);
+  else
+    lua_pushnil(L);
 }
 
 /* }================================================================== */

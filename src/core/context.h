@@ -6,7 +6,7 @@
 #ifndef las_context_h
 #define las_context_h
 
-#include "core/base.h"
+#include "core/item.h"
 
 
 /* Gives the new task on top a copy of the current context, if there is one.
@@ -23,6 +23,7 @@ LAS_API void las_entercontext (lua_State *L);
 /* Pushes the context of the task or the handle at 'i'; nil if it has none or
    is no such thing. [-0, +1, -] */
 LAS_API void las_pushcontextof (lua_State *L, int i);
-LAS_API void las_pushhandlecontext (lua_State *L, int i);
+/* The same for a job whose userdata lies at 'i'. */
+LAS_API void las_pushjobcontext (lua_State *L, int i, const las_Job *job);
 
 #endif

@@ -11,11 +11,14 @@
 #include "core/state.h"
 #include "core/item.h"
 #include "core/future.h"
+#include "core/awaitable.h"
 #include "core/park.h"
 #include "core/driver.h"
 #include "core/loop.h"
 #include "core/report.h"
 #include "core/context.h"
+#include "core/await.h"
+#include "core/job.h"
 
 
 /* Raises unless the Lua and the libuv that run will do. [-0, +0, e] */
@@ -30,11 +33,10 @@ LAS_API void las_openwatchdog (lua_State *L, int state);
 LAS_API void las_opengraph (lua_State *L, int state);
 LAS_API void las_openrun (lua_State *L, int state);
 LAS_API void las_openpark (lua_State *L, int state);
-LAS_API void las_openhandle (lua_State *L, int state);
+LAS_API void las_opencallback (lua_State *L, int state);
 LAS_API void las_openfuture (lua_State *L, int state);
 LAS_API void las_opentask (lua_State *L, int state);
 LAS_API void las_openstep (lua_State *L, int state);
-LAS_API void las_opencoroutine (lua_State *L, int state);
 LAS_API void las_opentrace (lua_State *L, int state);
 LAS_API void las_opendriver (lua_State *L, int state);
 LAS_API void las_opengenerator (lua_State *L, int state);
@@ -46,9 +48,5 @@ LAS_API void las_opentaskgroup (lua_State *L, int state);
 LAS_API void las_openerror (lua_State *L, int state);
 LAS_API void las_opencontext (lua_State *L, int state);
 LAS_API void las_openreport (lua_State *L, int state);
-
-/* Calls a ready handle or job, protected. Cannot raise. */
-LAS_API void las_tellhandle (las_Loop *lp, las_Item *it);
-LAS_API void las_runhandle (las_Loop *lp, las_Item *it);
 
 #endif

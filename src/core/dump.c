@@ -50,16 +50,16 @@ static void onsignal (int sig) {
 
 
 void las_takedump (las_Loop *lp) {
-  if (lp->dump.asked && !lp->dump.job.item.phase) {
-    lp->dump.job.item.phase = 1;
-    las_queue(lp, &lp->dump.job.item);
+  if (lp->dump.asked && !lp->dump.job.watch.item.phase) {
+    lp->dump.job.watch.item.phase = 1;
+    las_queue(lp, &lp->dump.job.watch.item);
   }
 }
 
 
 static int runjob (lua_State *L) {
   las_Job *job = (las_Job *)lua_touserdata(L, 1);
-  job->item.phase = 0;
+  job->watch.item.phase = 0;
   if (las_state(L)->loop->dump.asked)
     calldump(L);
   return 0;
@@ -94,7 +94,7 @@ static int core_dump_on (lua_State *L) {
   if (dumploop != NULL)
     return luaL_error(L, "another loop is dumped on a signal already");
   lua_setiuservalue(L, 1, LAS_LDUMP);
-  lp->dump.job.item.type = LAS_JOB;
+  lp->dump.job.watch.item.type = LAS_JOB;
   lp->dump.job.run = runjob;
   lp->dump.sig = sig;
   memset(&sa, 0, sizeof(sa));

@@ -14,14 +14,6 @@ enum las_Outcome {
   LAS_PENDING, LAS_FINISHED, LAS_FAILED, LAS_CANCELLED
 };
 
-enum las_Phase {
-  LAS_NEW,	/* never stepped; stands in the ready queue */
-  LAS_READY,	/* woken; stands in the ready queue */
-  LAS_RUNNING,	/* being stepped, or it has stepped another into being */
-  LAS_PARKED,	/* waits, as 'wait' says */
-  LAS_DONE
-};
-
 #define LAS_STRIKES	101	/* las_Task.strikes at first */
 #define LAS_KILLED	255	/* ... and once its coroutine was closed */
 
@@ -151,30 +143,6 @@ LAS_API las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
                                   int factory);
 /* Is it the coroutine of a task? */
 LAS_API int las_istaskthread (lua_State *co);
-
-/* Can what stands at stack index 'i' be a task's body? A function or a fresh
-   coroutine can; a coroutine function is replaced by its own body. Raises an
-   argument error for 'arg' if the coroutine is not fresh. */
-LAS_API int las_tobody (lua_State *L, int i, int arg);
-LAS_API int las_iscallable (lua_State *L, int i);
-LAS_API int las_isawaitable (lua_State *L, int i);
-/* Raises an argument error for 'arg' unless las_ensurefuture can take what
-   lies at 'i'. */
-LAS_API void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg);
-/* Raises an argument error for the first of the values from 'first' on that
-   is not nil; the awaitable before them takes no arguments. 'arg': number of
-   the table that they come from, or 0. */
-LAS_API void las_checknoargs (lua_State *L, int first, int arg);
-/* Is the table at 'i' an awaitable or callable one, and so not a list? */
-LAS_API int las_isthing (lua_State *L, int i);
-
-/* Length of a list argument: its field 'n', else its border. */
-LAS_API int las_listlen (lua_State *L, int i);
-
-/* The future at 'i'; other awaitables there are made a task of 'lp' and
-   replaced by it. Raises an argument error for 'arg'. */
-LAS_API las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i,
-                                      int arg);
 
 /* The protected resume. Cannot raise. */
 LAS_API void las_step (las_Loop *lp, las_Task *t);

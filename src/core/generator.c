@@ -52,7 +52,7 @@ static void pushkeeper (lua_State *L, las_Loop *lp) {
   lua_pop(L, 1);
   k = (Keeper *)lua_newuserdatauv(L, sizeof(*k), NKEEPER);
   memset(k, 0, sizeof(*k));
-  k->job.item.type = LAS_JOB;
+  k->job.watch.item.type = LAS_JOB;
   k->job.run = keeper_run;
   k->loop = lp;
   lua_newtable(L);
@@ -123,7 +123,7 @@ static int generator_gc (lua_State *L) {
   g->dropped = 1;
   if (!k->queued) {
     k->queued = 1;
-    las_queue(k->loop, &k->job.item);
+    las_queue(k->loop, &k->job.watch.item);
   }
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/job.h"
 
 
 /* Appends a future to the list on top, if it is still pending. */
@@ -91,9 +92,9 @@ static int makedeadlock (lua_State *L) {
 void las_makedeadlock (las_Loop *lp) {
   las_Job job;
   memset(&job, 0, sizeof(job));
-  job.item.type = LAS_JOB;
+  job.watch.item.type = LAS_JOB;
   job.run = makedeadlock;
-  las_runhandle(lp, &job.item);
+  las_runjob(lp, &job);
 }
 
 

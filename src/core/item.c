@@ -1,6 +1,6 @@
 /*
 ** item.c
-** Lists and the heap of deadlines: where an item stands while it waits.
+** Lists, the ready queue and the heap of deadlines: where an item stands.
 ** An item is in one place at a time: a list, the ready queue or the heap.
 */
 
@@ -36,6 +36,28 @@ void las_unlink (las_List *l, las_Item *it) {
     if (*l == it)
       *l = next;
   }
+}
+
+
+void las_queue (las_Loop *lp, las_Item *it) {
+  it->u.list.next = NULL;
+  if (lp->ready == NULL)
+    lp->ready = it;
+  else
+    lp->readytail->u.list.next = it;
+  lp->readytail = it;
+  lp->nready++;
+}
+
+
+void las_tell (las_Loop *lp, las_Item *it, las_Future *f) {
+  if (it->type == LAS_TASK) {
+    las_assert(it->phase == LAS_PARKED);
+    it->phase = LAS_READY;
+    las_queue(lp, it);
+  }
+  else
+    ((las_Watch *)it)->told((las_Watch *)it, f);
 }
 
 

@@ -1,6 +1,7 @@
 /*
 ** item.h
 ** Items: what can stand in the ready queue, a list of waiters or the heap.
+** An item knows what its event does to it, so these need not know its kinds.
 */
 
 #ifndef las_item_h
@@ -12,10 +13,17 @@
 enum las_ItemType {
   LAS_FUTURE,	/* a plain future: never queued itself */
   LAS_TASK,	/* made ready, the loop resumes it */
-  LAS_HANDLE,	/* made ready, the loop calls its function */
   LAS_JOB,	/* made ready, the loop calls a C function, protected */
-  LAS_WATCH	/* told at once, in C: no Lua, no raise; made ready, in its
-		turn */
+  LAS_WATCH	/* fires at once, in C: may not call Lua, nor raise; made
+		ready, in its turn */
+};
+
+enum las_Phase {
+  LAS_NEW,	/* never stepped; stands in the ready queue */
+  LAS_READY,	/* woken; stands in the ready queue */
+  LAS_RUNNING,	/* being stepped, or it has stepped another into being */
+  LAS_PARKED,	/* waits, as 'wait' says */
+  LAS_DONE
 };
 
 struct las_Item {
@@ -37,8 +45,9 @@ typedef struct las_Watch {
 } las_Watch;
 
 typedef struct las_Job {
-  las_Item item;	/* first */
-  lua_CFunction run;	/* gets the job as a light userdata, then the loop */
+  las_Watch watch;	/* first; 'told' may be NULL where no event can come */
+  lua_CFunction run;	/* gets the job as a light userdata */
+  int context;		/* the user value that holds its context; 0: none */
 } las_Job;
 
 /* a circular list of items, by its first one */
@@ -46,6 +55,13 @@ typedef las_Item *las_List;
 
 LAS_API void las_append (las_List *l, las_Item *it);
 LAS_API void las_unlink (las_List *l, las_Item *it);
+
+/* Makes an item ready: it goes to the end of the loop's queue. */
+LAS_API void las_queue (las_Loop *lp, las_Item *it);
+
+/* The deadline or the event of an item has come; 'f' is the future whose
+   event it is, or NULL. */
+LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
 
 typedef struct las_Deadline {
   uint64_t when;	/* nanoseconds of the loop's clock */

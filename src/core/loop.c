@@ -154,7 +154,7 @@ static int core_new_event_loop (lua_State *L) {
   lua_pushliteral(lp->anchor, "v");
   lua_setfield(lp->anchor, -2, "__mode");
   lua_setmetatable(lp->anchor, -2);
-  las_getanchored(L, LAS_UDOOR);
+  las_getanchored(L, LAS_URUNJOB);
   las_getanchored(L, LAS_UTASKMAIN);
   las_getanchored(L, LAS_UMSGH);
   lua_xmove(L, lp->anchor, 3);

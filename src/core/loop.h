@@ -31,7 +31,7 @@ enum las_AnchorStack {
   LAS_ATABLE = 1,	/* table: slot -> what runs, or false */
   LAS_ALOOP,		/* the loop itself */
   LAS_AWEAK,		/* weak table: slot -> callback or reporter to come */
-  LAS_ADOOR,		/* LAS_UDOOR of the state */
+  LAS_ARUNJOB,		/* LAS_URUNJOB of the state */
   LAS_ATASKMAIN,	/* LAS_UTASKMAIN */
   LAS_AMSGH,		/* LAS_UMSGH */
   LAS_ACAUSE,		/* future whose error was raised last */

@@ -60,10 +60,4 @@ LAS_API void las_throw (las_Task *t);
    meanwhile is raised by las_checkwake. */
 LAS_API void las_giveway (lua_State *L, las_Task *t);
 
-LAS_API void las_queue (las_Loop *lp, las_Item *it);	/* makes ready */
-
-/* The deadline or the event of an item has come; 'f' is the future whose
-   event it is, or NULL. */
-LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
-
 #endif

@@ -19,7 +19,7 @@ typedef struct Reporter {
 
 enum {FUTURE = 1, LOOP, NUSER = LOOP};
 
-/* job.item.phase */
+/* job.watch.item.phase */
 enum {LISTED, QUEUED, REPORTED};
 
 
@@ -145,7 +145,7 @@ void las_callhandler (lua_State *L, las_Loop *lp) {
 /* Calls the handler with what the future failed of. Takes the reporter off
    the loop's anchors. */
 static void tell (lua_State *L, Reporter *r, int self) {
-  r->job.item.phase = REPORTED;
+  r->job.watch.item.phase = REPORTED;
   if (r->f->item.flags & LAS_FSEEN)
     return;
   r->f->item.flags |= LAS_FSEEN;
@@ -171,15 +171,15 @@ static void tell (lua_State *L, Reporter *r, int self) {
 
 /* Lets go of the slot of a reporter that the loop holds. */
 static void letgo (Reporter *r) {
-  if (r->job.item.slot != 0 && !r->loop->closed)
-    las_release(r->loop, r->job.item.slot);
-  r->job.item.slot = 0;
+  if (r->job.watch.item.slot != 0 && !r->loop->closed)
+    las_release(r->loop, r->job.watch.item.slot);
+  r->job.watch.item.slot = 0;
 }
 
 
 static int reporter_run (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
-  las_pushanchored(L, r->loop, r->job.item.slot);
+  las_pushanchored(L, r->loop, r->job.watch.item.slot);
   letgo(r);
   tell(L, r, lua_gettop(L));
   return 0;
@@ -194,8 +194,8 @@ void las_newreporter (lua_State *L, int i) {
   i = lua_absindex(L, i);
   r = (Reporter *)lua_newuserdatauv(L, sizeof(*r), NUSER);
   memset(r, 0, sizeof(*r));
-  r->job.item.type = LAS_JOB;
-  r->job.item.phase = REPORTED;  /* until it is linked */
+  r->job.watch.item.type = LAS_JOB;
+  r->job.watch.item.phase = REPORTED;  /* until it is linked */
   r->job.run = reporter_run;
   r->loop = lp;
   r->f = f;
@@ -210,34 +210,34 @@ void las_newreporter (lua_State *L, int i) {
   lua_pushvalue(L, -1);
   las_setextra(L, i, LAS_XREPORTER);
   if (!lp->closed) {  /* else its collection tells */
-    r->job.item.slot = las_anchorweak(L, lp, -1);
-    las_append(&lp->reporters, &r->job.item);
+    r->job.watch.item.slot = las_anchorweak(L, lp, -1);
+    las_append(&lp->reporters, &r->job.watch.item);
   }
-  r->job.item.phase = LISTED;
+  r->job.watch.item.phase = LISTED;
   lua_pop(L, 1);
 }
 
 
 static void enqueue (Reporter *r) {
-  las_unlink(&r->loop->reporters, &r->job.item);
-  r->job.item.phase = QUEUED;
-  las_queue(r->loop, &r->job.item);
+  las_unlink(&r->loop->reporters, &r->job.watch.item);
+  r->job.watch.item.phase = QUEUED;
+  las_queue(r->loop, &r->job.watch.item);
 }
 
 
 static int reporter_gc (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
-  if (r->job.item.phase != LISTED)
+  if (r->job.watch.item.phase != LISTED)
     return 0;
   if (r->loop->closed)
     tell(L, r, 1);
   else if (r->f->item.flags & LAS_FSEEN) {
-    las_unlink(&r->loop->reporters, &r->job.item);
-    r->job.item.phase = REPORTED;
+    las_unlink(&r->loop->reporters, &r->job.watch.item);
+    r->job.watch.item.phase = REPORTED;
     letgo(r);
   }
   else {
-    las_fill(L, r->loop, r->job.item.slot, 1);
+    las_fill(L, r->loop, r->job.watch.item.slot, 1);
     enqueue(r);
   }
   return 0;
@@ -253,9 +253,9 @@ void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
   lua_pop(A, 2);
   if (r == NULL)  /* there was no memory for one */
     lua_writestringerror("asyncio: %s: not enough memory\n", message);
-  else if (r->job.item.phase == LISTED) {
+  else if (r->job.watch.item.phase == LISTED) {
     r->message = message;
-    las_hold(lp, r->job.item.slot);
+    las_hold(lp, r->job.watch.item.slot);
     enqueue(r);
   }
 }
@@ -286,7 +286,7 @@ void las_reportall (lua_State *L, las_Loop *lp) {
   for (it = lp->ready; it != NULL; it = it->u.list.next) {
     if (isreport(it)) {
       Reporter *r = (Reporter *)it;
-      las_pushanchored(L, lp, r->job.item.slot);
+      las_pushanchored(L, lp, r->job.watch.item.slot);
       letgo(r);
       tell(L, r, lua_gettop(L));
       lua_pop(L, 1);
@@ -294,11 +294,11 @@ void las_reportall (lua_State *L, las_Loop *lp) {
   }
   while (lp->reporters != NULL) {
     Reporter *r = (Reporter *)lp->reporters;
-    las_unlink(&lp->reporters, &r->job.item);
-    las_hold(lp, r->job.item.slot);
-    las_pushanchored(L, lp, r->job.item.slot);
+    las_unlink(&lp->reporters, &r->job.watch.item);
+    las_hold(lp, r->job.watch.item.slot);
+    las_pushanchored(L, lp, r->job.watch.item.slot);
     if (lua_isuserdata(L, -1)) {
-      r->job.item.phase = REPORTED;
+      r->job.watch.item.phase = REPORTED;
       letgo(r);
       tell(L, r, lua_gettop(L));
     }  /* else it is being collected: its finalizer will tell */

@@ -33,7 +33,7 @@ enum las_Anchored {
   LAS_URAISE,		/* raises the current task's cancel: for hooks */
   LAS_UDUMP,		/* calls the loop's LAS_LDUMP: for hooks */
   LAS_UWATCH,		/* reports the running step: for hooks */
-  LAS_UDOOR,		/* runs a ready handle or job, protected */
+  LAS_URUNJOB,		/* calls a ready job */
   LAS_UBODYMSGH,	/* message handler of what a task drives */
   LAS_UDETOUR,		/* function that starts bodies far down the C stack */
   LAS_UCLOSER,		/* closes a generator that was dropped */
@@ -94,6 +94,12 @@ LAS_API void *las_test (lua_State *L, las_State *S, int i, enum las_Type t);
 
 /* As las_test, but raises an argument error. 'i' must be positive. */
 LAS_API void *las_check (lua_State *L, int i, enum las_Type t);
+
+/* A function, or a value with a '__call' metamethod? */
+LAS_API int las_iscallable (lua_State *L, int i);
+
+/* Length of a list argument: its field 'n', else its border. */
+LAS_API int las_listlen (lua_State *L, int i);
 
 /* Raises unless every string key of the table at 'i' stands in 'names'
    (ends with NULL). 'what' is the function's name. */

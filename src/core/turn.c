@@ -1,10 +1,11 @@
 /*
 ** turn.c
 ** Turns: run what is ready, poll libuv, fire the deadlines that are due.
-** Nothing here raises; Lua is entered by las_step and las_runhandle alone.
+** Nothing here raises; Lua is entered by las_step and las_runjob alone.
 */
 
 #include "core/core.h"
+#include "core/job.h"
 
 
 #define NEVER	UINT64_MAX
@@ -17,27 +18,6 @@
 ** Ready queue and deadlines
 ** ===================================================================
 */
-
-void las_queue (las_Loop *lp, las_Item *it) {
-  it->u.list.next = NULL;
-  if (lp->ready == NULL)
-    lp->ready = it;
-  else
-    lp->readytail->u.list.next = it;
-  lp->readytail = it;
-  lp->nready++;
-}
-
-
-void las_tell (las_Loop *lp, las_Item *it, las_Future *f) {
-  switch (it->type) {
-    case LAS_TASK: las_wake((las_Task *)it); break;
-    case LAS_HANDLE: las_tellhandle(lp, it); break;
-    case LAS_WATCH: ((las_Watch *)it)->told((las_Watch *)it, f); break;
-    default: las_queue(lp, it);
-  }
-}
-
 
 static void runready (las_Loop *lp) {
   size_t n = lp->nready;  /* what comes meanwhile waits for the next turn */
@@ -52,7 +32,7 @@ static void runready (las_Loop *lp) {
     else if (it->type == LAS_WATCH)
       las_tell(lp, it, NULL);
     else
-      las_runhandle(lp, it);
+      las_runjob(lp, (las_Job *)it);
   }
 }
 
@@ -71,7 +51,7 @@ static void firedue (las_Loop *lp) {
       lp->ticks += LAS_POLLEVERY;
       return;
     }
-    called |= (it->type == LAS_HANDLE);
+    called |= (it->type == LAS_JOB);
     las_heapremove(&lp->heap, it);
     las_tell(lp, it, NULL);
   }

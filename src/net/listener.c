@@ -40,7 +40,7 @@ static void onpoll (uv_poll_t *poll, int status, int events) {
   k->ready = 1;
   if (!s->queued) {
     s->queued = 1;
-    las_queue(s->loop, &s->job.item);
+    las_queue(s->loop, &s->job.watch.item);
   }
 }
 
@@ -333,9 +333,9 @@ static void acceptbatch (lua_State *L, las_Listener *s, las_Socket *k) {
 
 
 void las_letgolistener (las_Listener *s) {
-  if (s->job.item.slot != 0)
-    las_release(s->loop, s->job.item.slot);
-  s->job.item.slot = 0;
+  if (s->job.watch.item.slot != 0)
+    las_release(s->loop, s->job.watch.item.slot);
+  s->job.watch.item.slot = 0;
 }
 
 
@@ -344,7 +344,7 @@ static int runaccept (lua_State *L) {
   las_Listener *s = las_owner(lua_touserdata(L, 1), las_Listener, job);
   las_Socket *k;
   s->queued = 0;
-  las_pushanchored(L, s->loop, s->job.item.slot);
+  las_pushanchored(L, s->loop, s->job.watch.item.slot);
   if (s->closed)
     las_letgolistener(s);
   if (!s->serving)
@@ -366,7 +366,7 @@ static int runaccept (lua_State *L) {
 
 void las_initlistener (las_Listener *s) {
   s->refs = 1;
-  s->job.item.type = LAS_JOB;
+  s->job.watch.item.type = LAS_JOB;
   s->job.run = runaccept;
   s->retry.item.type = s->freed.item.type = LAS_WATCH;
   s->retry.told = onretry;

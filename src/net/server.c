@@ -113,7 +113,7 @@ static int core_new_server (lua_State *L) {
   s->max = (size_t)lua_tointeger(L, 4);
   s->keepalive = (uint8_t)lua_toboolean(L, 5);
   s->closed = 1;
-  s->job.item.slot = las_anchor(L, lp, -1);
+  s->job.watch.item.slot = las_anchor(L, lp, -1);
   s->loop = lp;
   s->closed = 0;
   s->res.kind = &serverkind;

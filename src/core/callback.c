@@ -1,7 +1,7 @@
 /*
-** handle.c
+** callback.c
 ** Handles: functions that the loop calls, soon, later or when a future is
-** done. They run through the loop's second door, a protected call.
+** done. Each is a job.
 */
 
 #include <string.h>
@@ -9,26 +9,25 @@
 #include "core/core.h"
 
 
-/* item.phase of a handle */
+/* job.watch.item.phase of a handle */
 enum {IDLE, QUEUED, TIMED, AWAITING, CANCELLED};
 
 /* user values: function, loop, arguments */
 enum {FUNCTION = 1, LOOP, ARGS};
 
 typedef struct Handle {
-  las_Item item;	/* first */
+  las_Job job;		/* first; the context is the last user value */
   las_Loop *loop;
   uint64_t when;	/* of a timer handle, nanoseconds */
   int nargs;
   uint8_t weak;		/* is a callback of a future: held only once told */
   uint8_t once;		/* is one: its future must not keep it when it ran */
-  uint8_t context;	/* has one, as the last user value? */
 } Handle;
 
 
 /*
 ** {==================================================================
-** The door
+** Calling
 ** ===================================================================
 */
 
@@ -63,51 +62,27 @@ static void report (lua_State *L, las_Loop *lp, int handle) {
 /* Lets go of function and arguments of the handle at 'i'. */
 static void forget (lua_State *L, int i, const Handle *h) {
   int k;
-  for (k = -1; k < h->nargs + h->context; k++) {
+  for (k = -1; k < h->nargs + (h->job.context != 0); k++) {
     lua_pushnil(L);
     lua_setiuservalue(L, i, (k < 0) ? FUNCTION : ARGS + k);
   }
 }
 
 
-/* Pushes the context of the handle at 'i', or nil. */
-static void pushcontext (lua_State *L, int i, const Handle *h) {
-  if (h->context)
-    lua_getiuservalue(L, i, ARGS + h->nargs);
-  else
-    lua_pushnil(L);
-}
-
-
-void las_pushhandlecontext (lua_State *L, int i) {
-  static const enum las_Type types[] = {
-    LAS_THANDLE, LAS_TTIMERHANDLE, LAS_TCALLBACK
-  };
-  size_t k;
-  for (k = 0; k < sizeof(types) / sizeof(types[0]); k++) {
-    const Handle *h = (Handle *)las_test(L, las_state(L), i, types[k]);
-    if (h != NULL) {
-      pushcontext(L, i, h);
-      return;
-    }
-  }
-  lua_pushnil(L);
-}
-
-
-static void callhandle (lua_State *L, Handle *h) {
+static int handle_run (lua_State *L) {
+  Handle *h = (Handle *)lua_touserdata(L, 1);
   las_Loop *lp = h->loop;
   int i, handle, status, contexts = lp->S->contexts;
-  las_pushanchored(L, lp, h->item.slot);
-  las_release(lp, h->item.slot);
-  h->item.slot = 0;
-  if (h->item.phase == CANCELLED)
-    return;
-  h->item.phase = IDLE;
+  las_pushanchored(L, lp, h->job.watch.item.slot);
+  las_release(lp, h->job.watch.item.slot);
+  h->job.watch.item.slot = 0;
+  if (h->job.watch.item.phase == CANCELLED)
+    return 0;
+  h->job.watch.item.phase = IDLE;
   handle = lua_gettop(L);
   luaL_checkstack(L, h->nargs + 8, NULL);
   if (las_unlikely(contexts)) {
-    pushcontext(L, handle, h);
+    las_pushjobcontext(L, handle, &h->job);
     las_swapcontext(L);  /* the former one stays below */
   }
   lua_pushcfunction(L, tocontext);
@@ -127,41 +102,24 @@ static void callhandle (lua_State *L, Handle *h) {
     report(L, lp, handle);
   if (h->once)
     forget(L, handle, h);
-}
-
-
-/* door(item): calls what is ready */
-static int door (lua_State *L) {
-  las_Item *it = (las_Item *)lua_touserdata(L, 1);
-  if (it->type == LAS_HANDLE)
-    callhandle(L, (Handle *)it);
-  else {
-    las_Job *job = (las_Job *)it;
-    job->run(L);
-  }
   return 0;
 }
 
 
-void las_runhandle (las_Loop *lp, las_Item *it) {
-  lua_State *L = lp->L;
-  lua_pushvalue(lp->anchor, LAS_ADOOR);
-  lua_xmove(lp->anchor, L, 1);
-  lua_pushlightuserdata(L, it);
-  lp->watch.calling = 1;
-  if (las_unlikely(lp->watch.dog != NULL))
-    las_notecall(lp);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {  /* no memory even to report? */
-    const char *msg = lua_tostring(L, -1);
-    lua_writestringerror("asyncio: %s\n", msg ? msg : "error in a callback");
-    lua_pop(L, 1);
-  }
-  if (las_unlikely(lp->watch.dog != NULL))
-    las_noteend(lp);
-  lp->watch.calling = 0;
-}
-
 /* }================================================================== */
+
+
+/* Its deadline has come, or its future is done. */
+static void handle_told (las_Watch *w, las_Future *f) {
+  Handle *h = (Handle *)w;
+  (void)f;
+  if (h->weak) {
+    las_hold(h->loop, w->item.slot);
+    h->weak = 0;
+  }
+  w->item.phase = QUEUED;
+  las_queue(h->loop, &w->item);
+}
 
 
 /*
@@ -179,8 +137,10 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
   luaL_checkstack(L, 8, NULL);
   h = (Handle *)lua_newuserdatauv(L, sizeof(*h), ARGS + n - 1 + contexts);
   memset(h, 0, sizeof(*h));
-  h->item.type = LAS_HANDLE;
-  h->item.phase = IDLE;
+  h->job.watch.item.type = LAS_JOB;
+  h->job.watch.told = handle_told;
+  h->job.run = handle_run;
+  h->job.watch.item.phase = IDLE;
   h->loop = lp;
   h->nargs = n;
   las_pushloop(L, lp);
@@ -193,7 +153,7 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
   }
   if (las_unlikely(contexts) && las_copycontext(L)) {
     lua_setiuservalue(L, -2, ARGS + n);
-    h->context = 1;
+    h->job.context = ARGS + n;
   }
   las_settype(L, type);
   return h;
@@ -213,9 +173,9 @@ static int loop_call_soon (lua_State *L) {
   Handle *h;
   checkcallable(L, 2);
   h = newhandle(L, lp, 2, LAS_THANDLE);
-  h->item.slot = las_anchor(L, lp, -1);
-  h->item.phase = QUEUED;
-  las_queue(lp, &h->item);
+  h->job.watch.item.slot = las_anchor(L, lp, -1);
+  h->job.watch.item.phase = QUEUED;
+  las_queue(lp, &h->job.watch.item);
   return 1;
 }
 
@@ -226,10 +186,10 @@ static int calltimed (lua_State *L, las_Loop *lp, uint64_t when) {
   h = newhandle(L, lp, 3, LAS_TTIMERHANDLE);
   if (!las_heapreserve(&lp->heap))
     return luaL_error(L, "not enough memory");
-  h->item.slot = las_anchor(L, lp, -1);
-  h->item.phase = TIMED;
+  h->job.watch.item.slot = las_anchor(L, lp, -1);
+  h->job.watch.item.phase = TIMED;
   h->when = when;
-  las_heapadd(&lp->heap, &h->item, when);
+  las_heapadd(&lp->heap, &h->job.watch.item, when);
   return 1;
 }
 
@@ -260,9 +220,9 @@ static int future_add_done_callback (lua_State *L) {
   lua_pushvalue(L, 1);
   h = newhandle(L, lp, 2, LAS_TCALLBACK);  /* at 4 */
   if (f->item.state != LAS_PENDING) {
-    h->item.slot = las_anchor(L, lp, 4);
-    h->item.phase = QUEUED;
-    las_queue(lp, &h->item);
+    h->job.watch.item.slot = las_anchor(L, lp, 4);
+    h->job.watch.item.phase = QUEUED;
+    las_queue(lp, &h->job.watch.item);
   }
   else {
     if (las_getextra(L, 1, LAS_XCALLBACKS) == LUA_TNIL) {
@@ -273,10 +233,10 @@ static int future_add_done_callback (lua_State *L) {
     }
     lua_pushvalue(L, 4);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    h->item.slot = las_anchorweak(L, lp, 4);
-    h->item.phase = AWAITING;
+    h->job.watch.item.slot = las_anchorweak(L, lp, 4);
+    h->job.watch.item.phase = AWAITING;
     h->weak = h->once = 1;
-    las_append(&f->waiters, &h->item);
+    las_append(&f->waiters, &h->job.watch.item);
   }
   return 0;
 }
@@ -284,10 +244,10 @@ static int future_add_done_callback (lua_State *L) {
 
 /* The callback leaves its future. */
 static void unawait (las_Future *f, Handle *h) {
-  las_unlink(&f->waiters, &h->item);
-  las_release(h->loop, h->item.slot);
-  h->item.slot = 0;
-  h->item.phase = IDLE;
+  las_unlink(&f->waiters, &h->job.watch.item);
+  las_release(h->loop, h->job.watch.item.slot);
+  h->job.watch.item.slot = 0;
+  h->job.watch.item.phase = IDLE;
 }
 
 
@@ -325,16 +285,6 @@ static int future_remove_done_callback (lua_State *L) {
 }
 
 
-void las_tellhandle (las_Loop *lp, las_Item *it) {
-  Handle *h = (Handle *)it;
-  if (h->weak) {
-    las_hold(lp, it->slot);
-    h->weak = 0;
-  }
-  it->phase = QUEUED;
-  las_queue(lp, it);
-}
-
 /* }================================================================== */
 
 
@@ -356,21 +306,21 @@ static Handle *checkhandle (lua_State *L) {
 /* handle:cancel(): forgets function and arguments at once */
 static int handle_cancel (lua_State *L) {
   Handle *h = checkhandle(L);
-  if (h->item.phase == CANCELLED)
+  if (h->job.watch.item.phase == CANCELLED)
     return 0;
-  if (h->item.phase == TIMED && !h->loop->closed) {
-    las_heapremove(&h->loop->heap, &h->item);
-    las_release(h->loop, h->item.slot);
-    h->item.slot = 0;
+  if (h->job.watch.item.phase == TIMED && !h->loop->closed) {
+    las_heapremove(&h->loop->heap, &h->job.watch.item);
+    las_release(h->loop, h->job.watch.item.slot);
+    h->job.watch.item.slot = 0;
   }
-  h->item.phase = CANCELLED;
+  h->job.watch.item.phase = CANCELLED;
   forget(L, 1, h);
   return 0;
 }
 
 
 static int handle_cancelled (lua_State *L) {
-  lua_pushboolean(L, checkhandle(L)->item.phase == CANCELLED);
+  lua_pushboolean(L, checkhandle(L)->job.watch.item.phase == CANCELLED);
   return 1;
 }
 
@@ -387,15 +337,16 @@ static int handle_tostring (lua_State *L) {
     "done", "ready", "scheduled", "waiting", "cancelled"
   };
   Handle *h = checkhandle(L);
+  const char *phase = phases[h->job.watch.item.phase];
   lua_Debug ar;
   lua_getiuservalue(L, 1, FUNCTION);
   if (lua_isfunction(L, -1)) {
     lua_getinfo(L, ">S", &ar);
-    lua_pushfstring(L, "Handle<state=%s, function=%s:%d>",
-                    phases[h->item.phase], ar.short_src, ar.linedefined);
+    lua_pushfstring(L, "Handle<state=%s, function=%s:%d>", phase,
+                    ar.short_src, ar.linedefined);
   }
   else
-    lua_pushfstring(L, "Handle<state=%s>", phases[h->item.phase]);
+    lua_pushfstring(L, "Handle<state=%s>", phase);
   return 1;
 }
 
@@ -403,16 +354,16 @@ static int handle_tostring (lua_State *L) {
 /* A callback whose future was dropped: its reserved slot goes back. */
 static int callback_gc (lua_State *L) {
   Handle *h = (Handle *)lua_touserdata(L, 1);
-  if (h->weak && h->item.slot != 0 && !h->loop->closed)
-    las_release(h->loop, h->item.slot);
-  h->item.slot = 0;
+  if (h->weak && h->job.watch.item.slot != 0 && !h->loop->closed)
+    las_release(h->loop, h->job.watch.item.slot);
+  h->job.watch.item.slot = 0;
   return 0;
 }
 
 /* }================================================================== */
 
 
-void las_openhandle (lua_State *L, int state) {
+void las_opencallback (lua_State *L, int state) {
   static const luaL_Reg loopmethods[] = {
     {"call_soon", loop_call_soon},
     {"call_soon_threadsafe", loop_call_soon},
@@ -452,7 +403,4 @@ void las_openhandle (lua_State *L, int state) {
   las_addmethods(L, state, LAS_TLOOP, loopmethods);
   las_addmethods(L, state, LAS_TFUTURE, futuremethods);
   las_addmethods(L, state, LAS_TTASK, futuremethods);
-  lua_pushvalue(L, state);
-  lua_pushcclosure(L, door, 1);
-  lua_setiuservalue(L, state, LAS_UDOOR);
 }
