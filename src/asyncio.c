@@ -25,6 +25,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opendump(L, state);
   las_opengraph(L, state);
   las_openrun(L, state);
+  las_opendeadlock(L, state);
   las_openwatchdog(L, state);
   las_opentask(L, state);
   las_openstep(L, state);

@@ -102,6 +102,15 @@ function check.seconds(v)
   end
 end
 
+--- A time that something may take, or none.
+function check.grace(v)
+  local what, whole = check.seconds(v)
+  if not what and number_of(v) < 0 then
+    return "a time in seconds, 0 or more, expected", true
+  end
+  return what, whole
+end
+
 --- A time that something takes: more than none.
 function check.duration(v)
   local n = number_of(v)

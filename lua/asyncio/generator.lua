@@ -24,30 +24,11 @@ function generator.is_closer(task)
   return closers[task]
 end
 
-local function others(loop)
-  local tasks, me = {}, core.current_task()
-  for _, task in ipairs(core.all_tasks(loop)) do
-    if task ~= me then
-      tasks[#tasks + 1] = task
-    end
-  end
-  return tasks
-end
-
---- Closes all generators of the loop that are still open, and those that their
--- closing opens. Called in a task of it when only closers are left.
--- @param wait called with tasks; ends them in the end, and tells what they
--- raised
-function generator.shutdown_asyncgens(loop, wait)
-  for _ = 1, 100 do
-    for _, iterator in ipairs(core.open_generators(loop)) do
-      start_closing(loop, iterator)
-    end
-    local tasks = others(loop)
-    if #tasks == 0 then
-      return
-    end
-    wait(tasks)
+--- Starts a task for each generator of the loop that is still open, which
+-- closes it.
+function generator.close_all(loop)
+  for _, iterator in ipairs(core.open_generators(loop)) do
+    start_closing(loop, iterator)
   end
 end
 

@@ -3,16 +3,13 @@
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
 local errors = require "asyncio.errors"
-local generator = require "asyncio.generator"
 local report = require "asyncio.report"
+local shutdown = require "asyncio.shutdown"
 local view = require "asyncio.view"
 
 local runner = {}
 
 local CancelledError = errors.classes.CancelledError
-local GRACE = 3  -- seconds that a cancelled task may take at the end
-local ROUNDS = 100  -- of tasks that make tasks while they are cancelled; the
-                    -- loop closes what comes after that
 
 --- A new loop in real time.
 function runner.new_event_loop()
@@ -41,93 +38,6 @@ local function is_caught()
   end
 end
 
---- Waits for tasks without raising what they raise. False when nothing can
--- happen any more, or the loop's grace is over.
-local function wait_all(loop, tasks)
-  local left = #tasks
-  local done = loop:create_future()
-  for _, task in ipairs(tasks) do
-    task:add_done_callback(function()
-      left = left - 1
-      if left == 0 and not done:done() then
-        done:set_result()
-      end
-    end)
-  end
-  return left == 0 or (pcall(core.await, done))
-end
-
---- What a task that was cancelled at the end did instead of ending quietly.
-local function tell(loop, task)
-  if core.killed(task) then
-    loop:call_exception_handler {
-      message = "a task went on after it was cancelled and was closed by force",
-      exception = not task:cancelled() and task:exception() or nil,
-      task = task,
-      traceback = task:traceback(),
-    }
-  elseif task:done() and not task:cancelled() then
-    local err, failed = task:exception()
-    if failed then
-      loop:call_exception_handler {
-        message = "a task failed while the run was ending",
-        exception = err,
-        task = task,
-        traceback = task:traceback(),
-      }
-    end
-  end
-end
-
---- Ends all tasks but the one that calls this: cancels them, waits; those
--- that go on are cancelled at every further suspension.
--- @param spares tells of a task whether it may go on
-local function end_tasks(loop, grace, spares)
-  local me = core.current_task()
-  local persisting = false
-  for _ = 1, ROUNDS do
-    local left = {}
-    for _, task in ipairs(core.all_tasks(loop)) do
-      if task ~= me and not (spares and spares(task)) then
-        left[#left + 1] = task
-      end
-    end
-    if #left == 0 then
-      return
-    end
-    for _, task in ipairs(left) do
-      if persisting then
-        core.persist(task)
-      else
-        task:cancel()
-      end
-    end
-    core.set_grace(loop, grace)
-    local ended = wait_all(loop, left)
-    core.set_grace(loop, nil)
-    persisting = persisting or not ended
-    for _, task in ipairs(left) do
-      tell(loop, task)
-    end
-  end
-end
-
---- Ends all tasks, then the generators that were left open, with as much grace.
-local function end_all(loop, grace)
-  end_tasks(loop, grace, generator.is_closer)
-  generator.shutdown_asyncgens(loop, function(tasks)
-    core.set_grace(loop, grace)
-    local ended = wait_all(loop, tasks)
-    core.set_grace(loop, nil)
-    if ended then
-      for _, task in ipairs(tasks) do
-        tell(loop, task)
-      end
-    end
-    end_tasks(loop, grace)
-  end)
-end
-
 local Runner = {}
 Runner.__index = Runner
 Runner.__name = "asyncio.Runner"
@@ -143,7 +53,7 @@ local function dump_signal(v)
 end
 
 local RUNNER = {
-  debug = check.boolean, loop_factory = check.callable, shutdown_grace = check.seconds,
+  debug = check.boolean, loop_factory = check.callable, shutdown_grace = check.grace,
   watchdog = check.duration, time_slice = check.duration, dump_on = dump_signal,
 }
 
@@ -234,19 +144,27 @@ local function start(loop, args, context)
   return task
 end
 
---- What became of the run that ended so: its results, or its error.
--- @param interrupted by SIGINT: "cancelled", "missed" (main did not see it) or
--- "stopped", else nil
-local function finish(task, interrupted, ok, ...)
+--- Is it by SIGINT that the run of a main task ended so?
+-- @param how as of `core.interrupted`
+local function by_sigint(how, task, ok, err)
   if ok then
-    if interrupted == "missed" then
-      error("interrupted!", 0)
-    end
-    return ...
+    return how == "missed"
   end
-  if interrupted == "stopped" or interrupted and core.isinstance((...), CancelledError) and
-    task:uncancel() == 0 then
+  return how == "stopped" or
+    how ~= nil and core.isinstance(err, CancelledError) and task:uncancel() == 0
+end
+
+--- The same right after the run of the task on a loop.
+function runner.is_interrupted(loop, task, ok, err)
+  return by_sigint(core.interrupted(loop, task), task, ok, err)
+end
+
+--- What became of the run that ended so: its results, or its error.
+local function finish(task, how, ok, ...)
+  if by_sigint(how, task, ok, (...)) then
     error("interrupted!", 0)
+  elseif ok then
+    return ...
   elseif is_caught() then
     error((...), 0)
   end
@@ -310,20 +228,7 @@ local function shut(self)
   if not loop or loop:is_closed() then
     return false
   end
-  local before = core.interrupted(loop)
-  if before ~= "stopped" then
-    local ender = core.Task(loop, function()  -- whatever the program's factory does
-      end_all(loop, self.options.shutdown_grace or GRACE)
-    end)
-    local ok, err = pcall(core.complete, loop, ender, true)
-    if not ok and core.interrupted(loop) ~= "stopped" then
-      loop:call_exception_handler { message = "the run could not end", exception = err }
-    end
-  end
-  local after = core.interrupted(loop)
-  loop:close()
-  core.set_event_loop(nil)
-  return not before and after ~= nil or before ~= "stopped" and after == "stopped"
+  return shutdown.close(loop, self.options.shutdown_grace or shutdown.GRACE)
 end
 
 function Runner:close()

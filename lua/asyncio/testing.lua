@@ -3,11 +3,13 @@
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
 local report = require "asyncio.report"
+local runner = require "asyncio.runner"
+local shutdown = require "asyncio.shutdown"
+local verdict = require "asyncio.verdict"
 
 local testing = {}
 
 local DEADLINE = 10  -- real seconds
-local PENDING = "a task was destroyed while it was pending"
 
 local CLOCK = {
   clock = check.one_of("real", "virtual"), autojump = check.seconds,
@@ -25,55 +27,36 @@ function testing.new_event_loop(options)
   return core.new_event_loop(options.clock, options.autojump)
 end
 
---- What is left over on the loop, as lines of text.
-local function leftovers(loop)
-  local lines = {}
-  for _, task in ipairs(core.all_tasks(loop)) do
-    lines[#lines + 1] = ("task left over: %s\n%s"):format(task, task:traceback())
-  end
-  local stats = loop:stats()
-  for kind, count in pairs(stats.handles) do
-    lines[#lines + 1] = ("handle left over: %d %s"):format(count, kind)
-  end
-  if stats.timers > 0 and #lines == 0 then
-    lines[#lines + 1] = ("timer left over: %d"):format(stats.timers)
-  end
-  return lines
-end
-
-local function cancel_all(loop)
-  for _, task in ipairs(core.all_tasks(loop)) do
-    task:cancel()
-  end
-  pcall(loop.run_until_complete, loop, function()
-    core.sleep(0)
-    core.sleep(0)
+--- Runs the test until it is done, or its time is up.
+local function try(loop, limit, args)
+  local trial = {}
+  trial.main = loop:create_task(table.unpack(args, 1, args.n))
+  core.set_limit(loop, limit, function()
+    trial.late = verdict.too_late(loop, limit)
+    return trial.late
   end)
+  trial.results = table.pack(pcall(core.complete, loop, trial.main, false))
+  trial.overdue = core.overdue(loop)
+  trial.interrupted = runner.is_interrupted(loop, trial.main, table.unpack(trial.results, 1, 2))
+  return trial
 end
 
---- Adds the tracebacks of the tasks that an error came through.
-local function with_traceback(err, task)
-  if type(err) == "string" then
-    return err .. "\n" .. report.chain(task)
-  elseif type(err) == "table" and type(err.message) == "string" then
-    err.message = err.message .. "\n" .. report.chain(task)
+--- Ends what the test left, as `run` does. Code that is busy meanwhile is
+-- stopped, too.
+-- @return what there was, as lines of text
+local function finish(loop, limit, main, leaks)
+  local grace = math.min(limit, shutdown.GRACE)
+  if core.all_tasks(loop).n > 0 then
+    core.set_limit(loop, main:done() and limit or grace)
+  else
+    core.set_limit(loop, nil)
   end
-  return err
-end
-
---- The text about a test that took too long: where it was, or what it waited
--- for, and what was reported meanwhile.
-local function late_text(limit, main, results, unhandled)
-  local lines = { ("the test is not done after %g s"):format(limit) }
-  local err = results[2]
-  if not results[1] then
-    lines[2] = report.text(err):gsub("^DeadlockError: the time is over\n", "")
-    if not core.isinstance(err, core.DeadlockError) then
-      lines[3] = report.chain(main)
-    end
-  end
-  table.move(unhandled, 1, #unhandled, #lines + 1, lines)
-  return table.concat(lines, "\n")
+  local settle = core.Task(loop, function() core.sleep(0) end)
+  pcall(core.complete, loop, settle, true)
+  local left = leaks and {} or verdict.leftovers(loop)
+  shutdown.close(loop, grace, main)
+  collectgarbage()
+  return left
 end
 
 --- Runs a test in a task of a loop of its own; raises its error, or one that
@@ -88,33 +71,27 @@ function testing.run(test, ...)
     args = check.list("run", 1, test)
   end
   check.argument("run", 1, args[1], check.callable)
+  verdict.forget()
   local loop = core.new_event_loop(options.clock, options.autojump)
-  local unhandled = {}
-  loop:set_exception_handler(function(_, context)
-    if not (options.leaks and context.message == PENDING) then
-      unhandled[#unhandled + 1] = report.describe(context)
-    end
-  end)
   local limit = options.timeout or DEADLINE
-  local main = loop:create_task(table.unpack(args, 1, args.n))
-  core.set_limit(loop, limit)
-  local results = table.pack(pcall(loop.run_until_complete, loop, main))
-  local overdue = core.overdue(loop)
-  core.set_limit(loop, core.all_tasks(loop).n > 0 and limit or nil)  -- for what is left, too
-  pcall(loop.run_until_complete, loop, function() core.sleep(0) end)
-  local left = options.leaks and {} or leftovers(loop)
-  cancel_all(loop)
-  loop:close()
-  collectgarbage()
-  if overdue then
-    error(late_text(limit, main, results, unhandled), 0)
-  elseif not results[1] then
-    error(with_traceback(results[2], main), 0)
-  elseif #unhandled + #left > 0 then
-    table.move(left, 1, #left, #unhandled + 1, unhandled)
-    error(table.concat(unhandled, "\n"), 0)
+  local reports = {}
+  loop:set_exception_handler(function(_, context)
+    reports[#reports + 1] = report.describe(context)
+  end)
+  local trial = try(loop, limit, args)
+  local left = finish(loop, limit, trial.main, options.leaks)
+  if trial.overdue then
+    error(verdict.late_text(limit, trial.late, trial.main, reports), 0)
+  elseif trial.interrupted then
+    error("interrupted!", 0)
+  elseif not trial.results[1] then
+    table.insert(reports, 1, report.chain(trial.main))
+    error(verdict.with_text(trial.results[2], table.concat(reports, "\n")), 0)
+  elseif #reports + #left > 0 then
+    table.move(left, 1, #left, #reports + 1, reports)
+    error(table.concat(reports, "\n"), 0)
   end
-  return table.unpack(results, 2, results.n)
+  return table.unpack(trial.results, 2, trial.results.n)
 end
 
 local function new_test(f, options, clock)

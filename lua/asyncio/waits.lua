@@ -40,7 +40,7 @@ function waits.text(entry)
 end
 
 --- Follows the waits from a task until they come round; visits each task once
--- over all calls with the same `visited`. Returns the circle, a list, or nil.
+-- over all calls with the same `visited`. Returns the cycle, a list, or nil.
 local function follow(first, by_task, visited)
   local path, place = { first }, { [first] = 1 }
   visited[first] = 0
@@ -66,14 +66,14 @@ local function follow(first, by_task, visited)
   return nil
 end
 
---- The first circle of tasks that wait for each other, and what leads on from
+--- The first cycle of tasks that wait for each other, and what leads on from
 -- each; nil if there is none.
-local function circle_of(entries, by_task)
+local function cycle_of(entries, by_task)
   local visited = {}
   for _, entry in ipairs(entries) do
-    local circle = not visited[entry.task] and follow(entry.task, by_task, visited)
-    if circle then
-      return circle
+    local cycle = not visited[entry.task] and follow(entry.task, by_task, visited)
+    if cycle then
+      return cycle
     end
   end
   return nil
@@ -86,18 +86,18 @@ local function link_text(entry, to)
   return waits.text { kind = entry.kind, awaited = { to } }
 end
 
-local function add_circle(lines, entries)
+local function add_cycle(lines, entries)
   local by_task = {}
   for _, entry in ipairs(entries) do
     by_task[entry.task] = entry
   end
-  local circle = circle_of(entries, by_task)
-  if not circle then
+  local cycle = cycle_of(entries, by_task)
+  if not cycle then
     return
   end
-  lines[#lines + 1] = "in a circle:"
-  for i, task in ipairs(circle) do
-    local to = circle[i + 1] or circle[1]
+  lines[#lines + 1] = "wait cycle:"
+  for i, task in ipairs(cycle) do
+    local to = cycle[i + 1] or cycle[1]
     lines[#lines + 1] = ("  %s waits for %s"):format(task, link_text(by_task[task], to))
   end
 end
@@ -110,14 +110,13 @@ function waits.add_origin(lines, task)
   end
 end
 
---- The text of a DeadlockError.
-local function deadlock_text(loop)
-  local lines = {
-    core.overdue(loop) and "the time is over" or "nothing can ever wake the main task",
-  }
+--- What all tasks that wait do wait for, as lines of text: first the cycle
+-- they wait in, if there is one.
+function waits.lines(loop)
+  local lines = {}
   local entries = waits.of(loop)
-  add_circle(lines, entries)
-  lines[#lines + 1] = "waiting are:"
+  add_cycle(lines, entries)
+  lines[#lines + 1] = "waiting tasks:"
   for _, entry in ipairs(entries) do
     if entry.kind then
       lines[#lines + 1] = ("%s waits for %s"):format(entry.task, waits.text(entry))
@@ -125,7 +124,12 @@ local function deadlock_text(loop)
       waits.add_origin(lines, entry.task)
     end
   end
-  return table.concat(lines, "\n")
+  return lines
+end
+
+--- The text of a DeadlockError.
+local function deadlock_text(loop)
+  return "nothing can ever wake the main task\n" .. table.concat(waits.lines(loop), "\n")
 end
 
 core.set_deadlock_text(deadlock_text)

@@ -20,7 +20,7 @@ end
 
 -- The part of the text between two of its headings, its places taken out.
 local function circle_in(text)
-  local part = text:match("\nin a circle:\n(.-)\nwaiting are:")
+  local part = text:match("\nwait cycle:\n(.-)\nwaiting tasks:")
   return part and part:gsub("<name=([^,]*), [^>]*>", "<%1>")
 end
 
@@ -39,7 +39,7 @@ describe("a deadlock", function()
       end }
       asyncio.await(asyncio.Future())
     end)
-    assert.matches("^nothing can ever wake the main task\nwaiting are:\nTask<name=Task%-%d+", text)
+    assert.matches("^nothing can ever wake the main task\nwaiting tasks:\nTask<name=Task%-%d+", text)
     assert.matches("\nTask<name=on event, [^\n]*> waits for event\nstack traceback:", text)
     assert.matches("\nTask<name=on queue, [^\n]*at=" .. here:gsub("%p", "%%%0"):sub(1, -3)
       .. "> waits for queue get\n", text)

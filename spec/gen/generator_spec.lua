@@ -615,13 +615,15 @@ describe("a generator left open", function()
 
   it("is closed at once where nothing can suspend", function()
     local log, keep = {}, nil
-    testing.run { clock = "virtual", function()
+    local loop = asyncio.new_event_loop()
+    loop:run_until_complete(function()
       keep = asyncio.generator(function()
         local _ <close> = closing(log, "closed")
         coroutine.yield(1)
       end)()
       keep()
-    end }
+    end)
+    loop:close()
     do
       local _ <close> = keep
     end

@@ -904,7 +904,7 @@ describe("a deadlock in a group", function()
         group:create_task { function() pcall(asyncio.await, main) end, name = "child" }
       end)
     end)
-    assert.matches("in a circle:.*name=main.- waits for end of Task<name=child", err.message)
+    assert.matches("wait cycle:.*name=main.- waits for end of Task<name=child", err.message)
   end)
 end)
 

@@ -525,7 +525,7 @@ describe("a deadlock over locks", function()
       asyncio.await(other)
     end)
     local text = tostring(err)
-    assert.matches("in a circle:.*waits for lock held by Task<name=other", text)
+    assert.matches("wait cycle:.*waits for lock held by Task<name=other", text)
     assert.matches("Task<name=other[^\n]* waits for lock held by Task<name=Task", text)
   end)
 

@@ -15,6 +15,9 @@
 #include "core/park.h"
 #include "core/driver.h"
 #include "core/loop.h"
+#include "core/budget.h"
+#include "core/deadlock.h"
+#include "core/poll.h"
 #include "core/report.h"
 #include "core/context.h"
 #include "core/await.h"
@@ -32,6 +35,7 @@ LAS_API void las_openloop (lua_State *L, int state);
 LAS_API void las_openwatchdog (lua_State *L, int state);
 LAS_API void las_opengraph (lua_State *L, int state);
 LAS_API void las_openrun (lua_State *L, int state);
+LAS_API void las_opendeadlock (lua_State *L, int state);
 LAS_API void las_openpark (lua_State *L, int state);
 LAS_API void las_opencallback (lua_State *L, int state);
 LAS_API void las_openfuture (lua_State *L, int state);

@@ -4,10 +4,7 @@
 ** Nothing is read of a task but while it waits: what it waited for may be gone.
 */
 
-#include <string.h>
-
 #include "core/core.h"
-#include "core/job.h"
 
 
 /* Appends a future to the list on top, if it is still pending. */
@@ -66,58 +63,11 @@ static int core_created (lua_State *L) {
 }
 
 
-/* set_deadlock_text(f): f(loop) gives the text of a DeadlockError */
-static int core_set_deadlock_text (lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
-  lua_settop(L, 1);
-  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UDEADLOCK);
-  return 0;
-}
-
-
-static int makedeadlock (lua_State *L) {
-  las_Loop *lp = las_state(L)->loop;
-  las_newerror(L, "DeadlockError", NULL);
-  las_getanchored(L, LAS_UDEADLOCK);
-  las_pushloop(L, lp);
-  lua_call(L, 1, 1);
-  lua_setfield(L, -2, "message");
-  las_pushloop(L, lp);
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, LAS_LDEADLOCK);
-  return 0;
-}
-
-
-void las_makedeadlock (las_Loop *lp) {
-  las_Job job;
-  memset(&job, 0, sizeof(job));
-  job.watch.item.type = LAS_JOB;
-  job.run = makedeadlock;
-  las_runjob(lp, &job);
-}
-
-
-int las_raisedeadlock (lua_State *L, las_Loop *lp) {
-  lp->deadlocked = 0;
-  luaL_checkstack(L, 4, NULL);
-  las_pushloop(L, lp);
-  if (lua_getiuservalue(L, -1, LAS_LDEADLOCK) == LUA_TNIL) {
-    lua_pop(L, 1);
-    las_newerror(L, "DeadlockError", "nothing can ever wake the main task");
-  }
-  lua_pushnil(L);
-  lua_setiuservalue(L, -3, LAS_LDEADLOCK);
-  return lua_error(L);
-}
-
-
 void las_opengraph (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"waiting", core_waiting},
     {"number", core_number},
     {"created", core_created},
-    {"set_deadlock_text", core_set_deadlock_text},
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);

@@ -9,10 +9,6 @@
 #include "core/future.h"
 
 
-#define LAS_BUDGET	128	/* operations that need not suspend, in a row */
-#define LAS_POLLEVERY	61	/* steps between polls while the queue is full,
-				and each is short */
-#define LAS_POLLAFTER	2	/* milliseconds after which one is due anyway */
 #define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
 
 /* user values of a loop */
@@ -22,8 +18,9 @@ enum las_LoopAnchored {
   LAS_LFACTORY,		/* task factory, or nil */
   LAS_LDUMP,		/* function that dumps all tasks, or nil */
   LAS_LKEEPER,		/* keeper of the open generators, or nil */
-  LAS_LDEADLOCK,	/* error that the main task is to raise, or nil */
-  LAS_NULOOP = LAS_LDEADLOCK
+  LAS_LBROKEN,		/* error that the main task is to raise, or nil */
+  LAS_LLATE,		/* function that makes the one for 'limit', or nil */
+  LAS_NULOOP = LAS_LLATE
 };
 
 /* stack of the scratch thread 'anchor' */
@@ -72,14 +69,15 @@ struct las_Loop {
   uint8_t factory;	/* is a task factory set? */
   uint8_t sigcancel;	/* does a first SIGINT only cancel? */
   volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
-  uint8_t overdue;	/* the real time for a test ran out */
+  uint8_t overdue;	/* was 'limit' reached? LAS_LATE or LAS_TOLD */
+  uint8_t ending;	/* does the main task only end the others? */
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
   uint64_t realgrace;	/* the same by the real clock: a virtual one may
 				stand still */
-  volatile uint64_t limit;	/* real moment when the main task is cancelled,
-				or 0; a thread reads it */
+  volatile uint64_t limit;	/* real moment when the run should be done, or
+				0; a thread reads it */
   las_List reporters;	/* of failures nobody has looked at yet */
-  uint8_t deadlocked;	/* the main task is to raise DeadlockError */
+  uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
   uint8_t depth;	/* eager starts inside one another */
   uint8_t level;	/* driven coroutines inside one another, now */
   struct { lua_Hook f; int mask, count; } hook;	/* the user's, while ours is in
@@ -95,6 +93,7 @@ struct las_Loop {
     struct las_Watchdog *dog;	/* the thread, while it is there */
     struct las_Watchdog *clock;	/* ... the one for 'limit' of the loop */
     volatile int late;	/* does it want the step or callback stopped? */
+    volatile uint64_t lateturn;	/* the turn that it was seen in */
     uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
     uint64_t own;	/* the limit that the program set, without debug mode */
     uint64_t slice;	/* a longer step is made to yield; 0: none */
@@ -123,10 +122,14 @@ struct las_Loop {
     uint32_t nthreads;	/* those that have one, left by their tasks too */
   } lookups;
   struct las_Resource *resources;	/* what 'close' must close first */
-  uint64_t turns, nread, nwritten;	/* for stats */
+  volatile uint64_t turns;	/* a thread reads it */
+  uint64_t nread, nwritten;	/* for stats */
   uint64_t longest;	/* longest watched step, nanoseconds */
   double slow;		/* a step longer than this is reported, seconds */
 };
+
+/* las_Loop.overdue: seen by a busy step; the main task was told, too */
+enum {LAS_LATE = 1, LAS_TOLD};
 
 /* Something outside the core that lives on a loop: streams, listeners. */
 typedef struct las_Resource {
@@ -145,9 +148,6 @@ LAS_API void las_disown (las_Loop *lp, las_Resource *r);
 
 /* Runs turns until told to stop, one at least. Cannot raise. */
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
-/* Breaks the wait of the main task: nothing can ever wake it. 'tell': with an
-   error that says why. */
-LAS_API void las_deadlock (las_Loop *lp, int tell);
 
 /* Long steps: watchdog.c. */
 LAS_API void las_startwatch (las_Loop *lp);
@@ -206,10 +206,6 @@ LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
 LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
 /* loop time in seconds as nanoseconds */
 LAS_API uint64_t las_moment (lua_Number when);
-
-/* Have events waited long enough, by the steps taken or by the clock? To
-   'look' at that takes its time, so do it now and then. */
-LAS_API int las_mustpoll (las_Loop *lp, int look);
 
 /* The loop's read buffer, or NULL without memory. */
 LAS_API char *las_readbuf (las_Loop *lp);

@@ -126,6 +126,20 @@ static int raisecancel (lua_State *L, las_Task *t) {
 }
 
 
+int las_raisedeadlock (lua_State *L, las_Loop *lp) {
+  lp->deadlocked = 0;
+  luaL_checkstack(L, 4, NULL);
+  las_pushloop(L, lp);
+  if (lua_getiuservalue(L, -1, LAS_LBROKEN) == LUA_TNIL) {
+    lua_pop(L, 1);
+    las_newerror(L, "DeadlockError", "nothing can ever wake the main task");
+  }
+  lua_pushnil(L);
+  lua_setiuservalue(L, -3, LAS_LBROKEN);
+  return lua_error(L);
+}
+
+
 int las_raisecancel (lua_State *L) {
   return raisecancel(L, las_state(L)->loop->current);
 }

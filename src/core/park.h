@@ -29,6 +29,10 @@ LAS_API void las_checkcancel (lua_State *L, las_Task *t);
 /* Raises the current task's CancelledError. */
 LAS_API int las_raisecancel (lua_State *L);
 
+/* The main task's wait was broken: raises the error made for it, or a plain
+   DeadlockError. */
+LAS_API int las_raisedeadlock (lua_State *L, las_Loop *lp);
+
 /* A CancelledError is on its way into the task: a cancel that waits for a
    suspension is the same one to it. */
 LAS_API void las_absorbcancel (las_Task *t);
@@ -51,10 +55,6 @@ LAS_API void las_leave (las_Task *t);
 
 /* Makes the waiting task ready to raise CancelledError; it leaves first. */
 LAS_API void las_throw (las_Task *t);
-
-/* Counts an operation that did not suspend. True when the task has had its
-   share: it should las_giveway and yield before it takes anything. */
-#define las_spent(lp)	((lp)->budget-- <= 0)
 
 /* Puts the running task at the end of the ready queue; then yield. A cancel
    meanwhile is raised by las_checkwake. */

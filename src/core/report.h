@@ -22,11 +22,6 @@ LAS_API int las_oserror (lua_State *L, int err, const char *syscall,
 /* Is the value at 'i' an error object of the class? */
 LAS_API int las_iserror (lua_State *L, int i, const char *cls);
 
-/* Has the DeadlockError made that lists every waiting task. Cannot raise. */
-LAS_API void las_makedeadlock (las_Loop *lp);
-/* Raises it, or a plain one. */
-LAS_API int las_raisedeadlock (lua_State *L, las_Loop *lp);
-
 /* Calls the exception handler with the context table on top of L. Cannot
    raise. [-1, +0, -] */
 LAS_API void las_callhandler (lua_State *L, las_Loop *lp);

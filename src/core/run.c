@@ -42,21 +42,6 @@ static int loop_run_forever (lua_State *L) {
 }
 
 
-/* Nothing can wake the main task any more: it gets an error where it waits.
-   What else the run may wait for ends the run; the caller tells. */
-void las_deadlock (las_Loop *lp, int tell) {
-  las_Task *t = (las_Task *)lp->main;
-  if (tell)
-    las_makedeadlock(lp);
-  lp->deadlocked = 1;
-  if (lp->main->item.type == LAS_TASK &&
-      lp->main->item.phase == LAS_PARKED)
-    las_throw(t);
-  else
-    lp->stop = 1;
-}
-
-
 /* Runs until the future is done, or something stops the loop. */
 static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
                       enum las_SigintMode mode) {
@@ -67,12 +52,14 @@ static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
   e.loop = lp;
   las_append(&f->waiters, &e.watch.item);
   lp->main = f;
+  lp->ending = (mode == LAS_SIGENDING);
   las_catchsigint(lp, mode);
   las_runloop(lp, L);
   las_leavesigint(lp, L);
   if (f->item.state == LAS_PENDING)
     las_unlink(&f->waiters, &e.watch.item);
   lp->main = NULL;
+  lp->ending = 0;
 }
 
 
@@ -164,12 +151,17 @@ static int core_set_grace (lua_State *L) {
 }
 
 
-/* set_limit(loop, seconds | nil): after so much real time the main task is
-   cancelled; overdue(loop) tells */
+/* set_limit(loop, seconds | nil, makeerror | nil): after so much real time the
+   main task gets the error that makeerror() returns, or is cancelled at its
+   next wait; if it then goes on, the run ends without it. Code that is busy is
+   stopped in any case. overdue(loop): was the limit reached? */
 static int core_set_limit (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lp->limit = lua_isnoneornil(L, 2) ? 0
               : uv_hrtime() + las_moment(las_checkseconds(L, 2));
+  lp->overdue = 0;
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 1, LAS_LLATE);
   return 0;
 }
 

@@ -54,7 +54,7 @@ static void arm (lua_State *L, Timeout *s) {
     luaL_error(L, "not enough memory");
   las_heapadd(&lp->heap, &s->watch.item, when);
   if (when <= las_now(lp))
-    lp->ticks += LAS_POLLEVERY;
+    las_pollsoon(lp);
   s->phase = ARMED;
 }
 

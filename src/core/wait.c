@@ -90,7 +90,7 @@ static void arm (lua_State *L, Crowd *c, lua_Number seconds) {
     luaL_error(L, "not enough memory");
   las_heapadd(&lp->heap, &c->alarm.item, las_after(lp, seconds));
   if (seconds <= 0)
-    lp->ticks += LAS_POLLEVERY;
+    las_pollsoon(lp);
   c->armed = 1;
 }
 

@@ -18,8 +18,8 @@
 
 #define WATCHSIGNAL	SIGURG	/* ignored where nobody handles it */
 
-#define LATESLACK	5000000  /* ns for the loop to see that time is over */
-#define LATEPERIOD	50000000  /* ns between attempts to stop it */
+#define LATESLACK	5000000  /* ns for a turn that sees the limit */
+#define LATEPERIOD	50000000  /* ns between later attempts to stop one */
 #define LONGSLEEP	UINT64_C(3600000000000)
 
 /* lp->alarm: what the hook is asked to do */
@@ -124,23 +124,29 @@ void las_hookwatch (lua_State *L, lua_Debug *ar) {
 }
 
 
-/* The time is over: stops the step or callback, wherever it is. If that goes
-   on it is stopped again, then at each instruction until it is left. */
+/* The run is at its time limit: stops the step or callback, wherever it is,
+   unless that has ended meanwhile. If it goes on it is stopped again, then at
+   each instruction until it is left. */
 void las_hooklate (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
-  int over = (lp != NULL && lp->limit != 0 && uv_hrtime() >= lp->limit);
+  int late = (lp != NULL && lp->limit != 0 && uv_hrtime() >= lp->limit &&
+              lp->turns == lp->watch.lateturn);
+  int ismain = late && lp->main != NULL && lp->current == (void *)lp->main;
   int level = 0;
   lua_pop(L, 1);
-  if (!over || !lp->overdue)
+  if (!late || !lp->overdue)
     las_disarmhook(lp, L);
-  if (!over)
+  if (!late || (ismain && lp->ending))
     return;
-  lp->overdue = 1;
+  if (ismain)
+    lp->overdue = LAS_TOLD;
+  else if (!lp->overdue)
+    lp->overdue = LAS_LATE;
   while (lua_getstack(L, level, ar) && lua_getinfo(L, "l", ar) &&
          ar->currentline <= 0)
     level++;
   luaL_where(L, level);
-  lua_pushliteral(L, "the time is over");
+  lua_pushliteral(L, "the time limit was reached");
   lua_concat(L, 2);
   lua_error(L);
 }
@@ -170,12 +176,14 @@ static void tellname (las_Loop *lp) {
 static void onsignal (int sig) {
   las_Loop *lp = watched;
   lua_State *co;
+  int late;
   (void)sig;
   if (lp == NULL)
     return;
   co = (lp->driven != NULL) ? lp->driven : lp->watch.calling ? lp->L : NULL;
-  if (co != NULL && lp->watch.late) {
-    lp->watch.late = 0;
+  late = lp->watch.late;
+  lp->watch.late = 0;
+  if (co != NULL && late && lp->turns == lp->watch.lateturn) {
     las_armhook(lp, co, las_hooklate,
                 LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
     return;
@@ -262,24 +270,37 @@ static void *watch (void *arg) {
 }
 
 
-/* Sleeps until the real time for the main task is over. The loop sees that
-   itself, unless it is busy; code that goes on is stopped again. */
+/* How long to sleep before the next look at a run with a time limit. */
+static uint64_t sleeptime (uint64_t limit, int looks) {
+  uint64_t now = uv_hrtime();
+  if (limit == 0 || limit > now + LONGSLEEP)
+    return LONGSLEEP;
+  if (limit > now)
+    return limit - now;
+  return (looks == 1) ? LATESLACK : LATEPERIOD;
+}
+
+
+/* Sleeps until the time limit of the run. The loop sees that itself, unless
+   it is busy: a turn that was there at the look before is stopped. */
 static void *waitlate (void *arg) {
   struct las_Watchdog *w = (struct las_Watchdog *)arg;
   las_Loop *lp = w->loop;
+  uint64_t seen = 0;
+  int looks = 0;  /* past the limit */
   uv_mutex_lock(&w->lock);
   while (!w->stop) {
-    uint64_t now = uv_hrtime(), limit = lp->limit, period = LATEPERIOD;
-    if (limit == 0 || limit > now + LONGSLEEP)
-      period = LONGSLEEP;
-    else if (limit > now)
-      period = limit - now + LATESLACK;
-    uv_cond_timedwait(&w->wake, &w->lock, period);
+    uint64_t limit;
+    uv_cond_timedwait(&w->wake, &w->lock, sleeptime(lp->limit, looks));
     limit = lp->limit;
-    if (!w->stop && limit != 0 && uv_hrtime() >= limit) {
+    if (w->stop || limit == 0 || uv_hrtime() < limit)
+      continue;
+    if (looks++ > 0 && lp->turns == seen) {
+      lp->watch.lateturn = seen;
       lp->watch.late = 1;
       pthread_kill(w->target, WATCHSIGNAL);
     }
+    seen = lp->turns;
   }
   uv_mutex_unlock(&w->lock);
   return NULL;
