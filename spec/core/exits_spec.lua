@@ -52,7 +52,7 @@ describe("an error", function()
         print "went on"
       end)
     ]])
-    assert.matches("nobody looked at the error of a task\nTask<name=lost", complained)
+    assert.matches("the error of a task was never retrieved\nTask<name=lost", complained)
     assert.equal(1, count(complained, "program:%d+: nobody cares"))
   end)
 

@@ -390,7 +390,7 @@ describe("a loop", function()
     end
     local other <close> = asyncio.new_event_loop()
     loop:set_task_factory(function() return other:create_future() end)
-    assert.matches("a task of another loop", witness.text(asyncio.gather, one))
+    assert.matches("belongs to another loop", witness.text(asyncio.gather, one))
     loop:set_task_factory(function() end)
     assert.matches("returned nil, not a task", witness.text(asyncio.shield, one))
     loop:set_task_factory(nil)

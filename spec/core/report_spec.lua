@@ -33,7 +33,7 @@ describe("the error of a task that nobody looks at", function()
     turns(2)
     assert.equal(1, #reports)
     assert.equal(err, reports[1].exception)
-    assert.matches("nobody looked at the error of a task", reports[1].message)
+    assert.matches("the error of a task was never retrieved", reports[1].message)
     assert.matches("report_spec.lua", reports[1].traceback)
     assert.is_true(asyncio.isfuture(reports[1].task))
     reports[1] = nil
@@ -239,7 +239,7 @@ describe("the default handler", function()
       turns(2)
       loop():set_exception_handler(nil)
     end)
-    assert.matches("^asyncio: nobody looked at the error of a task\n"
+    assert.matches("^asyncio: the error of a task was never retrieved\n"
       .. "Task<name=failing, state=failed, at=spec/core/report_spec.lua:%d+>\n"
       .. "spec/core/report_spec.lua:%d+: oh no\n"
       .. "stack traceback of failing:\n.*report_spec.lua", text)

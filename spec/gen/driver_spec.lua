@@ -256,7 +256,7 @@ describe("a body that waits", function()
     asyncio.create_task(function() log[1] = table.pack(coroutine.resume(c)) end)
     log[2] = table.pack(co.resume(c))
     assert.is_false(log[1][1])
-    assert.matches("a task's coroutine was resumed by a stranger", log[1][2])
+    assert.matches("a task's coroutine was resumed from outside the event loop", log[1][2])
     assert.same({ n = 2, false, "cannot resume dead coroutine" }, log[2])
   end))
 

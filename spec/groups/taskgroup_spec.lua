@@ -532,7 +532,7 @@ for form, open in pairs(forms) do
       local future = other:create_future()
       loop:set_task_factory(function() return future end)
       open(function(group)
-        assert.equal("the task factory returned a task of another loop",
+        assert.equal("the task factory returned a task that belongs to another loop",
           witness.text(group.create_task, group, print))
         assert.equal("TaskGroup<state=open, tasks=0>", tostring(group))
       end)

@@ -38,7 +38,8 @@ static int awaitfuture (lua_State *L, las_Task *t, las_Future *f,
                         const las_Wait *how) {
   if (f->item.state == LAS_PENDING) {
     if (f->loop != t->f.loop)
-      return luaL_error(L, "cannot await a future of another loop");
+      return luaL_error(L, "cannot await a future that belongs to another"
+                        " loop");
     if (f == &t->f)
       return luaL_error(L, "a task cannot await itself");
     las_checkcancel(L, t);

@@ -70,7 +70,7 @@ void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg) {
   f = las_tofuture(L, las_state(L), i);
   if (f != NULL) {
     if (f->loop != lp && f->item.state == LAS_PENDING)
-      luaL_argerror(L, arg, "future of another loop");
+      luaL_argerror(L, arg, "the future belongs to another loop");
   }
   else if (las_getawait(L, i))
     lua_pop(L, 1);

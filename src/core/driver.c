@@ -141,7 +141,7 @@ int las_drivefirst (lua_State *L, lua_State *co, int *nres) {
 int las_driveagain (lua_State *L, lua_State *co, int *nres) {
   las_Loop *lp = las_state(L)->loop;
   if (las_unlikely(lp == NULL || lp->driven != L))
-    luaL_error(L, "a task's coroutine was resumed by a stranger");
+    luaL_error(L, "a task's coroutine was resumed from outside the event loop");
   if (las_unlikely(co == NULL || lua_status(co) != LUA_YIELD))
     las_checkwake(L);  /* a stranger ended it: the cancel is for us */
   return las_drive(L, co, 0, nres);

@@ -210,9 +210,9 @@ int las_outcome (lua_State *L, int i) {
 static las_Future *checkpending (lua_State *L) {
   las_Future *f = las_checkfuture(L, 1);
   if (f->item.type == LAS_TASK)
-    luaL_error(L, "a task's outcome comes from its body alone");
+    luaL_error(L, "a task's result is set by its body");
   if (f->item.state != LAS_PENDING)
-    las_error(L, "InvalidStateError", "the outcome is already there");
+    las_error(L, "InvalidStateError", "the future is already done");
   return f;
 }
 
@@ -246,7 +246,7 @@ static int future_set_exception (lua_State *L) {
 static las_Future *checkdone (lua_State *L) {
   las_Future *f = las_checkfuture(L, 1);
   if (f->item.state == LAS_PENDING)
-    las_error(L, "InvalidStateError", "the outcome is not there yet");
+    las_error(L, "InvalidStateError", "the future is not done yet");
   lua_settop(L, 1);
   return f;
 }

@@ -191,7 +191,7 @@ las_Task *las_checkwake (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   las_Task *t;
   if (las_unlikely(lp == NULL || lp->driven != L))
-    luaL_error(L, "a task's coroutine was resumed by a stranger");
+    luaL_error(L, "a task's coroutine was resumed from outside the event loop");
   t = lp->current;
   if (las_unlikely(t->f.item.flags & (LAS_FTHROW | LAS_FYIELD)))
     raiseflags(L, t);

@@ -200,8 +200,8 @@ void las_newreporter (lua_State *L, int i) {
   r->loop = lp;
   r->f = f;
   r->message = (f->item.type == LAS_TASK)
-                   ? "nobody looked at the error of a task"
-                   : "nobody looked at the error of a future";
+                   ? "the error of a task was never retrieved"
+                   : "the error of a future was never retrieved";
   lua_pushvalue(L, i);
   lua_setiuservalue(L, -2, FUTURE);
   las_pushloop(L, lp);

@@ -82,7 +82,7 @@ static int complete (lua_State *L, enum las_SigintMode mode) {
   checkcanrun(L, lp);
   f = las_ensurefuture(L, lp, 2, 2);
   if (f->loop != lp)
-    return luaL_argerror(L, 2, "future of another loop");
+    return luaL_argerror(L, 2, "the future belongs to another loop");
   if (f->item.state == LAS_PENDING) {
     rununtil(L, lp, f, mode);
     if (f->item.state == LAS_PENDING)

@@ -146,7 +146,8 @@ static void complain (lua_State *co) {
   const char *msg = "(error object)";
   if (lua_gettop(co) > 0 && lua_type(co, -1) == LUA_TSTRING)
     msg = lua_tostring(co, -1);
-  lua_writestringerror("asyncio: a task broke: %s\n", msg);
+  lua_writestringerror("asyncio: a task's coroutine failed outside its body:"
+                       " %s\n", msg);
 }
 
 
@@ -322,7 +323,8 @@ static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
   lua_Debug ar;
   return lp->ready == &child->f.item && lp->nready == 1 &&
          child->f.item.phase == LAS_NEW && !lp->stop && lp->watch.dog == NULL &&
-         !las_mustpoll(lp, lp->ticks % 16 == 15) && lp->depth == 0 && lp->level == 0 &&
+         !las_mustpoll(lp, lp->ticks % 16 == 15) && lp->depth == 0 &&
+         lp->level == 0 &&
          !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);
 }
 
@@ -355,7 +357,8 @@ int las_stepawaited (lua_State *L, las_Task *t, las_Task *child) {
 
 
 void las_openstep (lua_State *L, int state) {
-  lua_pushliteral(L, "a task's coroutine was resumed or closed by a stranger");
+  lua_pushliteral(L, "a task's coroutine was resumed or closed from outside"
+                     " the event loop");
   lua_setiuservalue(L, state, LAS_USTRANGER);
   lua_pushvalue(L, state);
   lua_pushcclosure(L, taskmain, 1);

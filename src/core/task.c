@@ -181,7 +181,8 @@ static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
     luaL_error(L, "the task factory returned %s%s, not a task",
                lua_isnil(L, -1) ? "" : "a ", luaL_typename(L, -1));
   if (((las_Future *)lua_touserdata(L, -1))->loop != lp)
-    luaL_error(L, "the task factory returned a task of another loop");
+    luaL_error(L, "the task factory returned a task that belongs to another"
+                  " loop");
   return 1;
 }
 
@@ -419,7 +420,7 @@ static int task_traceback (lua_State *L) {
     lua_pushstring(L, (t->f.item.state == LAS_CANCELLED)
                           ? "stack traceback: (only debug mode keeps that of"
                             " a cancelled task)"
-                          : "stack traceback: (none: the task is over)");
+                          : "stack traceback: (none: the task is done)");
   }
   return 1;
 }
