@@ -585,6 +585,16 @@ describe("cancelling a task", function()
 end)
 
 describe("the count of cancels", function()
+  it("does not come round, however often a task is cancelled", testing.virtual(function()
+    local task = asyncio.create_task(function() pcall(asyncio.sleep, 1) end)
+    turns(1)
+    for _ = 1, 70000 do
+      task:cancel()
+    end
+    assert.equal(70000, task:cancelling())
+    assert.equal(69999, task:uncancel())
+  end))
+
   it("is taken back by uncancel, never below nothing", testing.virtual(function()
     local task = asyncio.create_task(asyncio.sleep, 100)
     assert.same({ 0, 0 }, { task:cancelling(), task:uncancel() })

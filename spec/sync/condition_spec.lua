@@ -510,6 +510,28 @@ describe("a barrier", function()
   end))
 end)
 
+describe("a task that is cancelled at every suspension", function()
+  it("waits for no lock after its condition: it goes without", function()
+    local condition, log = asyncio.Condition(), {}
+    local runner = asyncio.Runner { shutdown_grace = 1, loop_factory = function()
+      return require("asyncio.core").api.new_event_loop("virtual")
+    end }
+    local loop = runner:get_loop()
+    runner:run(function()
+      create_task(function()
+        local scope <close> = condition:acquire()
+        log[1] = witness.try(condition.wait, condition)
+        log[2] = condition:locked()
+      end)
+      turns(1)
+      condition:acquire()  -- and never lets it go
+    end)
+    local reports = witness.reports(loop)
+    runner:close()
+    assert.same({ { "raised", true }, {} }, { log, reports })
+  end)
+end)
+
 describe("a deadlock over locks", function()
   it("tells the circle of who waits for whose lock", function()
     local a, b = asyncio.Lock(), asyncio.Lock()

@@ -17,6 +17,9 @@ enum las_Outcome {
 #define LAS_STRIKES	101	/* las_Task.strikes at first */
 #define LAS_KILLED	255	/* ... and once its coroutine was closed */
 
+#define LAS_MAXCANCELS	0xffffff	/* las_Task.ncancels at most */
+#define LAS_MAXHOLDOFF	0xfff	/* las_Task.holdoff at most */
+
 #define LAS_FMUST	0x01	/* a cancel waits for the next suspension */
 #define LAS_FTHROW	0x02	/* the wait was cancelled: raise on resuming */
 #define LAS_FYIELD	0x04	/* is ready because it gave way */
@@ -69,16 +72,18 @@ struct las_Task {
   const las_Wait *wait;	/* how it waits, while LAS_PARKED */
   void *what;		/* what it waits for: read by 'wait'; the height of
 			   the coroutine's stack, while LAS_NEW */
-  unsigned ncancels : 15;	/* cancels asked for and not taken back */
-  unsigned sliced : 1;	/* may be made to yield, whatever the loop says */
-  unsigned holdoff : 4;	/* ... but not now: calls of uninterrupted */
+  unsigned ncancels : 24;	/* cancels asked for and not taken back;
+			stays at LAS_MAXCANCELS */
   unsigned strikes : 8;	/* suspensions until it is closed by force, each of
 			which is cancelled; 0: it is not cancelled so;
 			1: closed now; LAS_KILLED: it was */
-  unsigned outcome : 4;	/* how its body ended, before it is settled */
-  uint32_t mark;	/* pass of the cancel that came by last */
+  uint32_t mark;	/* pass of the cancel that came by last; 0: none did */
+  uint64_t id : 48;	/* number for its default name, never given twice */
   uint64_t hascontext : 1;	/* is there one among its extras? */
-  uint64_t id : 63;	/* number for its default name */
+  uint64_t sliced : 1;	/* may be made to yield, whatever the loop says */
+  uint64_t holdoff : 12;	/* ... but not now: calls of uninterrupted;
+			stays at LAS_MAXHOLDOFF */
+  uint64_t outcome : 2;	/* how its body ended, before it is settled */
 };
 
 /* Makes a plain future of the loop. [-0, +1, m] */

@@ -194,9 +194,12 @@ static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
 
 /* Closes a coroutine of the task on top: its <close> variables run, without
    suspending. Its error, if any, goes to the handler. */
-static void killthread (lua_State *L, las_Loop *lp, lua_State *co) {
-  int self = lua_gettop(L);
-  int status = las_closethread(co, L);
+static void killthread (lua_State *L, las_Loop *lp, las_Task *t,
+                        lua_State *co) {
+  int self = lua_gettop(L), status;
+  lp->current = t;  /* what its scopes release is the task's */
+  status = las_closethread(co, L);
+  lp->current = NULL;
   if (status != LUA_OK && lua_gettop(co) > 0) {
     luaL_checkstack(L, 6, NULL);
     lua_createtable(L, 0, 3);
@@ -220,7 +223,7 @@ static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
   t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
   do {
     co = las_innermost(lp->S, t->co);
-    killthread(L, lp, co);
+    killthread(L, lp, t, co);
   } while (co != t->co);
   lua_pushnil(L);
   lua_setiuservalue(L, -2, LAS_UVALUE);
@@ -269,6 +272,24 @@ static int loop_close (lua_State *L) {
 }
 
 
+/* Takes all tasks out of what they wait for, which may go before they do. They
+   stay pending, and nothing will ever step them. C only. */
+static void leavewaits (las_Loop *lp) {
+  lua_State *A = lp->anchor;
+  uint32_t slot;
+  for (slot = 1; slot <= lp->nslots; slot++) {
+    las_Task *t;
+    lua_rawgeti(A, LAS_ATABLE, slot);
+    t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
+    lua_pop(A, 1);
+    if (t != NULL && t->f.item.phase == LAS_PARKED) {
+      las_leave(t);
+      t->f.item.phase = LAS_READY;
+    }
+  }
+}
+
+
 /* Tells of the tasks that a loop takes along. */
 static void telltasks (lua_State *L, las_Loop *lp) {
   uint32_t slot;
@@ -289,8 +310,10 @@ static int loop_gc (lua_State *L) {
   las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
   int told = lp->closed || lp->L != NULL || lp->pid != (int)getpid();
   las_keepreports(lp);
-  if (!lp->closed)
+  if (!lp->closed) {
+    leavewaits(lp);
     closeuv(lp);
+  }
   if (lp->S->loop == lp)
     lp->S->loop = NULL;
   if (!told) {

@@ -228,7 +228,8 @@ static int cancelchain (las_Future *f, uint32_t pass) {
       return 1;
     }
     t->mark = pass;
-    t->ncancels++;
+    if (t->ncancels < LAS_MAXCANCELS)
+      t->ncancels++;
     if (f->item.phase != LAS_PARKED) {
       f->item.flags |= LAS_FMUST;
       return 1;
@@ -249,12 +250,32 @@ static int cancelchain (las_Future *f, uint32_t pass) {
 }
 
 
+/* Numbers the passes. They begin anew after 2^32 of them; then no task may
+   keep the mark of one long past. */
+static uint32_t newpass (las_Loop *lp) {
+  if (las_unlikely(++lp->cancelpass == 0)) {
+    lua_State *A = lp->anchor;
+    uint32_t slot;
+    for (slot = 1; slot <= lp->nslots; slot++) {
+      las_Task *t;
+      lua_rawgeti(A, LAS_ATABLE, slot);
+      t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
+      if (t != NULL)
+        t->mark = 0;
+      lua_pop(A, 1);
+    }
+    lp->cancelpass = 1;
+  }
+  return lp->cancelpass;
+}
+
+
 int las_cancel (las_Future *f) {
   las_Loop *lp = f->loop;
   int taken;
   if (lp->closed && f->item.type == LAS_TASK)
     return 0;  /* a collected loop took its deadlines along */
-  taken = cancelchain(f, ++lp->cancelpass);
+  taken = cancelchain(f, newpass(lp));
   while (lp->work != NULL) {
     las_Work *w = lp->work;
     lp->work = w->next;

@@ -243,10 +243,15 @@ static int prepare (las_Task *t, int *narg) {
    its wait first: what closes meanwhile must not find it there. */
 static void closebyforce (las_Task *t) {
   lua_State *A = t->f.loop->anchor, *co;
+  las_Loop *lp = t->f.loop;
+  las_Task *outer = lp->current;
+  lua_State *driven = lp->driven;
   int failed = 0;
   if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
   t->strikes = LAS_KILLED;
+  lp->current = t;  /* what its scopes release is the task's */
+  lp->driven = NULL;
   lua_pushnil(A);
   do {  /* what it drives comes first */
     co = las_innermost(t->f.loop->S, t->co);
@@ -258,6 +263,8 @@ static void closebyforce (las_Task *t) {
       }
     }
   } while (co != t->co);
+  lp->current = outer;
+  lp->driven = driven;
   setvalue(t, A);
   t->outcome = failed ? LAS_FAILED : LAS_CANCELLED;
 }

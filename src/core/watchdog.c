@@ -480,7 +480,8 @@ void las_slicetask (las_Task *t, uint64_t slice) {
 static int core_hold_off (lua_State *L) {
   las_Task *t = las_checktask(L, "uninterrupted");
   int n = (int)t->holdoff + (int)luaL_checkinteger(L, 1);
-  t->holdoff = (unsigned)((n < 0) ? 0 : (n > 15) ? 15 : n) & 15u;
+  n = (n < 0) ? 0 : (n > LAS_MAXHOLDOFF) ? LAS_MAXHOLDOFF : n;
+  t->holdoff = (uint64_t)n & LAS_MAXHOLDOFF;
   return 0;
 }
 

@@ -243,13 +243,16 @@ static int finish (lua_State *L, las_Task *t, Condition *c, int state) {
 static int waitk (lua_State *L, int status, lua_KContext ctx);
 
 
-/* Gets in line for the lock, as often as a cancel throws it out. But where
-   nothing can ever wake the main task, it has to go without. */
+/* Gets in line for the lock, as often as a cancel throws it out. But it has to
+   go without where nothing can ever wake the main task, and where the task is
+   cancelled at every suspension: this is one. */
 static int relock (lua_State *L, las_Task *t, Condition *c, int state) {
   las_Lock *lk = c->lock;
   if (lk->owner == 0)
     return finish(L, t, c, state);
   if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
+    return rethrow(L, t);
+  if (t->strikes != 0 && las_takecancel(t))
     return rethrow(L, t);
   las_append(&lk->line.waiters, &t->f.item);
   las_park(t, &relockwait, &lk->line.waiters);

@@ -24,9 +24,16 @@ static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist,
                                   .holder = las_lockholder};
 
 
-static void setowner (las_Lock *lk, const las_Task *t, const lua_State *co) {
-  lk->owner = t->id;
-  lk->co = co;
+/* Does the lock belong to whoever closes a scope in L? To the task that runs,
+   in whatever coroutine; or to a task whose coroutine is closed from outside
+   of its steps, which only that coroutine shows. */
+static int isowner (const lua_State *L, const las_Lock *lk) {
+  const las_Loop *lp = lk->line.loop;
+  if (lk->owner == 0)
+    return 0;
+  if (lp->current != NULL && lp->current->id == lk->owner)
+    return 1;
+  return lp->driven != L && lk->co == L;
 }
 
 /* }================================================================== */
@@ -65,7 +72,8 @@ int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, (lua_KContext)lk, againk);
   }
-  setowner(lk, t, L);
+  lk->owner = t->id;
+  lk->co = L;
   lua_settop(L, 1);
   return 1;
 }
@@ -75,7 +83,8 @@ void las_releaselock (las_Lock *lk) {
   las_Task *next = (las_Task *)lk->line.waiters;
   lk->line.given = (next != NULL);
   if (next != NULL) {
-    setowner(lk, next, next->co);
+    lk->owner = next->id;
+    lk->co = next->co;
     las_wakefirst(&lk->line.waiters);
   }
   else {
@@ -92,7 +101,7 @@ void las_reclaimlock (las_Lock *lk) {
 
 
 void las_closelock (lua_State *L, las_Lock *lk) {
-  if (lk->owner != 0 && lk->co == L)
+  if (isowner(L, lk))
     las_releaselock(lk);
 }
 

@@ -61,7 +61,8 @@ LAS_API void las_dropwaiters (las_Loop *lp, las_List *l);
 typedef struct las_Lock {
   las_Line line;	/* first */
   uint64_t owner;	/* number of the task that holds it; 0: it is free */
-  const lua_State *co;	/* coroutine it was acquired in; only compared */
+  const lua_State *co;	/* the coroutine it was acquired in: only compared,
+			and only where no task's step closes the scope */
 } las_Lock;
 
 /* Frees a lock that was given to a task of a loop closed since. */
@@ -74,8 +75,8 @@ LAS_API int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk);
 /* Gives a lock that is held to the first task in its line, or frees it. */
 LAS_API void las_releaselock (las_Lock *lk);
 
-/* The end of a scope: releases the lock if it is still held by what the
-   coroutine acquired. Somebody else may hold it by now. */
+/* The end of a scope: releases the lock if its task still holds it. Another
+   task may hold it by now. */
 LAS_API void las_closelock (lua_State *L, las_Lock *lk);
 
 /* A new lock, as from 'Lock()'. [-0, +1, m] */
