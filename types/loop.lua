@@ -133,7 +133,8 @@ function Loop:time() end
 ---@return asyncio.Handle
 function Loop:call_soon(f, ...) end
 
---- Has a function called in the next turn, and wakes the loop for it.
+--- Schedules a function for the next turn, and wakes the loop if it sleeps: for
+--- code that a C library calls while the loop waits. Not for other threads.
 ---@param f fun(...)
 ---@param ... any its arguments
 ---@return asyncio.Handle

@@ -265,3 +265,120 @@ describe("nonsense given to the loop's calls", function()
     assert.matches("the loop is closed", witness.text(future.add_done_callback, future, print))
   end)
 end)
+
+describe("a callback", function()
+  it("gets as many arguments as were given", testing.virtual(function()
+    for _, count in ipairs { 0, 1, 199, 200, 201, 255, 256, 65535, 65536, 70000 } do
+      local given, got = {}, nil
+      for i = 1, count do given[i] = i end
+      local function note(...) got = table.pack(...) end
+      for _, call in ipairs {
+        function() loop():call_soon(note, table.unpack(given)) end,
+        function() loop():call_later(0, note, table.unpack(given)) end,
+        function() asyncio.create_task(note, table.unpack(given)) end,
+      } do
+        got = nil
+        call()
+        asyncio.sleep(0.1)
+        given.n = count
+        assert.same(given, got)
+        given.n = nil
+      end
+    end
+  end))
+
+  it("with many arguments keeps its context, too", testing.virtual(function()
+    local variable, got = asyncio.ContextVar("variable", { default = 0 }), nil
+    variable:set(7)
+    local given = {}
+    for i = 1, 300 do given[i] = i end
+    loop():call_soon(function(...) got = { variable:get(), select("#", ...) } end, table.unpack(given))
+    variable:set(8)
+    turns(1)
+    assert.same({ 7, 300 }, got)
+  end))
+
+  it("with many arguments forgets them when it is cancelled", testing.virtual(function()
+    local weak, given = setmetatable({}, { __mode = "v" }), {}
+    for i = 1, 300 do given[i] = { i } end
+    weak[1] = given[300]
+    local handle = loop():call_later(100, print, table.unpack(given))
+    given = nil  -- luacheck: ignore
+    handle:cancel()
+    witness.collect()
+    assert.is_nil(weak[1])
+  end))
+
+  it("of a future that fails is reported with a whole handle", testing.virtual(function()
+    local reports, future = witness.reports(), asyncio.Future()
+    local function failing() error("the callback fails", 0) end
+    future:add_done_callback(failing)
+    future:set_result()
+    asyncio.Future()
+    loop():call_soon(failing)
+    turns(1)
+    assert.equal(2, #reports)
+    for _, report in ipairs(reports) do
+      local place = ("function=%s:%d"):format(debug.getinfo(failing).short_src,
+        debug.getinfo(failing).linedefined)
+      assert.equal(("Handle<state=done, %s>"):format(place), tostring(report.handle))
+      assert.is_false(report.handle:cancelled())
+      report.handle:cancel()
+      assert.is_true(report.handle:cancelled())
+    end
+  end))
+end)
+
+describe("a callback of a future that finalizers settle", function()
+  -- Drops a future with a callback and an object whose finalizer settles it.
+  local function drop(log, first)
+    local mt = { __gc = function(self) self.future:set_result("late") end }
+    local early = first == "object" and setmetatable({}, mt) or nil
+    local future = asyncio.Future()
+    for i = 1, 3 do
+      future:add_done_callback(function(done) log[#log + 1] = i .. done:result() end)
+    end
+    local object = early or setmetatable({}, mt)
+    object.future = future
+  end
+
+  for _, first in ipairs { "object", "future" } do
+    it("is called once, where the " .. first .. " was made first", testing.virtual(function()
+      local log, anchors = {}, loop():stats().anchors
+      drop(log, first)
+      for _ = 1, 4 do
+        witness.collect()
+        turns(1)
+      end
+      assert.same({ "1late", "2late", "3late" }, log)
+      assert.equal(anchors, loop():stats().anchors)
+    end))
+  end
+
+  it("is left alone once the loop is closed", function()
+    local log = {}
+    local other = testing.new_event_loop()
+    local future = other:create_future()
+    future:add_done_callback(function() log[1] = "called" end)
+    other:close()
+    future:set_result()
+    future = nil  -- luacheck: ignore
+    witness.collect()
+    other = nil  -- luacheck: ignore
+    witness.collect()
+    assert.same({}, log)
+  end)
+end)
+
+describe("call_soon_threadsafe", function()
+  it("wakes the loop, also when it is called from its own thread", testing.async(function()
+    local function turns_of(call)
+      asyncio.sleep(0)
+      local before = loop():stats().turns
+      call(loop(), function() end)
+      asyncio.sleep(0.01)
+      return loop():stats().turns - before
+    end
+    assert.equal(turns_of(loop().call_soon) + 1, turns_of(loop().call_soon_threadsafe))
+  end))
+end)

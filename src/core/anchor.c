@@ -160,23 +160,32 @@ void las_release (las_Loop *lp, uint32_t slot) {
 }
 
 
-uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i) {
-  uint32_t slot;
+void las_fillweak (lua_State *L, las_Loop *lp, uint32_t slot, int i) {
   i = lua_absindex(L, i);
-  luaL_checkstack(L, 3, NULL);
-  slot = las_reserve(L, lp);
   lua_pushvalue(lp->anchor, LAS_AWEAK);
   lua_xmove(lp->anchor, L, 1);
   lua_pushvalue(L, i);
-  lua_rawseti(L, -2, slot);  /* raising leaks a slot, which does no harm */
+  lua_rawseti(L, -2, slot);
   lua_pop(L, 1);
+}
+
+
+uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i) {
+  uint32_t slot;
+  luaL_checkstack(L, 3, NULL);
+  slot = las_reserve(L, lp);
+  las_fillweak(L, lp, slot, i);  /* raising leaks it, which does no harm */
   return slot;
 }
 
 
-void las_hold (las_Loop *lp, uint32_t slot) {
-  lua_rawgeti(lp->anchor, LAS_AWEAK, slot);
+int las_hold (las_Loop *lp, uint32_t slot) {
+  if (lua_rawgeti(lp->anchor, LAS_AWEAK, slot) == LUA_TNIL) {
+    lua_pop(lp->anchor, 1);
+    return 0;
+  }
   lua_rawseti(lp->anchor, LAS_ATABLE, slot);
+  return 1;
 }
 
 

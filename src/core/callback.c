@@ -9,10 +9,20 @@
 #include "core/core.h"
 
 
-/* job.watch.item.phase of a handle */
-enum {IDLE, QUEUED, TIMED, AWAITING, CANCELLED};
+#define MAXVALUES	200	/* arguments as user values; more go in a table */
 
-/* user values: function, loop, arguments */
+/* job.watch.item.phase of a handle */
+enum {
+  IDLE,		/* it was called */
+  QUEUED,	/* in the ready queue */
+  TIMED,	/* in the heap */
+  AWAITING,	/* in the list of its future */
+  CANCELLED,
+  DUE		/* in the ready queue, but it is being collected: its
+		finalizer, which is still to come, has the loop hold it */
+};
+
+/* user values: function, loop, arguments (or a table of them) */
 enum {FUNCTION = 1, LOOP, ARGS};
 
 typedef struct Handle {
@@ -20,8 +30,10 @@ typedef struct Handle {
   las_Loop *loop;
   uint64_t when;	/* of a timer handle, nanoseconds */
   int nargs;
+  uint8_t packed;	/* are the arguments in a table? */
   uint8_t weak;		/* is a callback of a future: held only once told */
   uint8_t once;		/* is one: its future must not keep it when it ran */
+  uint8_t finalized;	/* was it once? */
 } Handle;
 
 
@@ -59,10 +71,31 @@ static void report (lua_State *L, las_Loop *lp, int handle) {
 }
 
 
-/* Lets go of function and arguments of the handle at 'i'. */
+/* How many user values hold the arguments? */
+static int nvalues (const Handle *h) {
+  return h->packed ? 1 : h->nargs;
+}
+
+
+/* Pushes the arguments of the handle at 'i'; there is room. */
+static void pusharguments (lua_State *L, int i, const Handle *h) {
+  int k, t = lua_gettop(L) + 1;
+  if (las_likely(!h->packed)) {
+    for (k = 0; k < h->nargs; k++)
+      lua_getiuservalue(L, i, ARGS + k);
+    return;
+  }
+  lua_getiuservalue(L, i, ARGS);
+  for (k = 1; k <= h->nargs; k++)
+    lua_rawgeti(L, t, k);
+  lua_remove(L, t);
+}
+
+
+/* Makes the handle at 'i' forget its function and arguments. */
 static void forget (lua_State *L, int i, const Handle *h) {
   int k;
-  for (k = -1; k < h->nargs + (h->job.context != 0); k++) {
+  for (k = -1; k < nvalues(h) + (h->job.context != 0); k++) {
     lua_pushnil(L);
     lua_setiuservalue(L, i, (k < 0) ? FUNCTION : ARGS + k);
   }
@@ -72,7 +105,12 @@ static void forget (lua_State *L, int i, const Handle *h) {
 static int handle_run (lua_State *L) {
   Handle *h = (Handle *)lua_touserdata(L, 1);
   las_Loop *lp = h->loop;
-  int i, handle, status, contexts = lp->S->contexts;
+  int handle, status, contexts = lp->S->contexts;
+  if (las_unlikely(h->job.watch.item.phase == DUE)) {
+    las_queue(lp, &h->job.watch.item);
+    lua_gc(L, LUA_GCSTEP, 0);  /* brings its finalizer nearer */
+    return 0;
+  }
   las_pushanchored(L, lp, h->job.watch.item.slot);
   las_release(lp, h->job.watch.item.slot);
   h->job.watch.item.slot = 0;
@@ -87,8 +125,7 @@ static int handle_run (lua_State *L) {
   }
   lua_pushcfunction(L, tocontext);
   lua_getiuservalue(L, handle, FUNCTION);
-  for (i = 0; i < h->nargs; i++)
-    lua_getiuservalue(L, handle, ARGS + i);
+  pusharguments(L, handle, h);
   status = lua_pcall(L, h->nargs, 0, -h->nargs - 2);
   if (las_unlikely(lp->S->contexts)) {  /* may be new: then nil goes back */
     if (contexts)
@@ -99,8 +136,8 @@ static int handle_run (lua_State *L) {
     lua_pop(L, 1);
   }
   if (status != LUA_OK)
-    report(L, lp, handle);
-  if (h->once)
+    report(L, lp, handle);  /* the handler may keep it: it stays complete */
+  else if (h->once)
     forget(L, handle, h);
   return 0;
 }
@@ -113,11 +150,16 @@ static int handle_run (lua_State *L) {
 static void handle_told (las_Watch *w, las_Future *f) {
   Handle *h = (Handle *)w;
   (void)f;
-  if (h->weak) {
-    las_hold(h->loop, w->item.slot);
-    h->weak = 0;
+  if (las_unlikely(h->loop->closed)) {
+    w->item.phase = CANCELLED;
+    return;
   }
   w->item.phase = QUEUED;
+  if (h->weak) {
+    h->weak = 0;
+    if (las_unlikely(!las_hold(h->loop, w->item.slot)))
+      w->item.phase = DUE;
+  }
   las_queue(h->loop, &w->item);
 }
 
@@ -133,9 +175,10 @@ static void handle_told (las_Watch *w, las_Future *f) {
 static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
                           enum las_Type type) {
   int i, n = lua_gettop(L) - f, contexts = lp->S->contexts;
+  int packed = n > MAXVALUES, nuser = ARGS - 1 + (packed ? 1 : n);
   Handle *h;
   luaL_checkstack(L, 8, NULL);
-  h = (Handle *)lua_newuserdatauv(L, sizeof(*h), ARGS + n - 1 + contexts);
+  h = (Handle *)lua_newuserdatauv(L, sizeof(*h), nuser + contexts);
   memset(h, 0, sizeof(*h));
   h->job.watch.item.type = LAS_JOB;
   h->job.watch.told = handle_told;
@@ -143,17 +186,25 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
   h->job.watch.item.phase = IDLE;
   h->loop = lp;
   h->nargs = n;
+  h->packed = (uint8_t)packed;
   las_pushloop(L, lp);
   lua_setiuservalue(L, -2, LOOP);
   lua_pushvalue(L, f);
   lua_setiuservalue(L, -2, FUNCTION);
+  if (las_unlikely(packed))
+    lua_createtable(L, n, 0);
   for (i = 0; i < n; i++) {
     lua_pushvalue(L, f + 1 + i);
-    lua_setiuservalue(L, -2, ARGS + i);
+    if (packed)
+      lua_rawseti(L, -2, i + 1);
+    else
+      lua_setiuservalue(L, -2, ARGS + i);
   }
+  if (las_unlikely(packed))
+    lua_setiuservalue(L, -2, ARGS);
   if (las_unlikely(contexts) && las_copycontext(L)) {
-    lua_setiuservalue(L, -2, ARGS + n);
-    h->job.context = ARGS + n;
+    h->job.context = nuser + 1;
+    lua_setiuservalue(L, -2, h->job.context);
   }
   las_settype(L, type);
   return h;
@@ -167,15 +218,30 @@ static void checkcallable (lua_State *L, int i) {
 }
 
 
-/* loop:call_soon(f, ...) */
-static int loop_call_soon (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
+static void callsoon (lua_State *L, las_Loop *lp) {
   Handle *h;
   checkcallable(L, 2);
   h = newhandle(L, lp, 2, LAS_THANDLE);
   h->job.watch.item.slot = las_anchor(L, lp, -1);
   h->job.watch.item.phase = QUEUED;
   las_queue(lp, &h->job.watch.item);
+}
+
+
+/* loop:call_soon(f, ...) */
+static int loop_call_soon (lua_State *L) {
+  callsoon(L, las_checkloop(L, 1));
+  return 1;
+}
+
+
+/* loop:call_soon_threadsafe(f, ...): the same, and ends a poll that is under
+   way. Lua runs meanwhile where a callback of libuv that is not ours calls
+   it; never on another thread, for a Lua state has one. */
+static int loop_call_soon_threadsafe (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  callsoon(L, lp);
+  uv_async_send(&lp->async);
   return 1;
 }
 
@@ -298,6 +364,8 @@ static Handle *checkhandle (lua_State *L) {
   las_State *S = las_state(L);
   Handle *h = (Handle *)las_test(L, S, 1, LAS_THANDLE);
   if (h == NULL)
+    h = (Handle *)las_test(L, S, 1, LAS_TCALLBACK);
+  if (h == NULL)
     h = (Handle *)las_check(L, 1, LAS_TTIMERHANDLE);
   return h;
 }
@@ -334,7 +402,7 @@ static int handle_when (lua_State *L) {
 
 static int handle_tostring (lua_State *L) {
   static const char *const phases[] = {
-    "done", "ready", "scheduled", "waiting", "cancelled"
+    "done", "ready", "scheduled", "waiting", "cancelled", "ready"
   };
   Handle *h = checkhandle(L);
   const char *phase = phases[h->job.watch.item.phase];
@@ -351,12 +419,28 @@ static int handle_tostring (lua_State *L) {
 }
 
 
-/* A callback whose future was dropped: its reserved slot goes back. */
+/* A callback goes with its future, but another finalizer may still settle that
+   and have it called. So it stays linked and gets a second finalizer, which
+   comes once all that were dropped together had their first. */
 static int callback_gc (lua_State *L) {
   Handle *h = (Handle *)lua_touserdata(L, 1);
-  if (h->weak && h->job.watch.item.slot != 0 && !h->loop->closed)
-    las_release(h->loop, h->job.watch.item.slot);
-  h->job.watch.item.slot = 0;
+  las_Loop *lp = h->loop;
+  if (lp->closed)
+    return 0;
+  lua_settop(L, 1);
+  if (h->job.watch.item.phase == DUE) {
+    las_fill(L, lp, h->job.watch.item.slot, 1);
+    h->job.watch.item.phase = QUEUED;
+  }
+  else if (h->job.watch.item.phase == AWAITING && !h->finalized) {
+    h->finalized = 1;
+    las_settype(L, LAS_TCALLBACK);
+    las_fillweak(L, lp, h->job.watch.item.slot, 1);
+  }
+  else if (h->job.watch.item.phase == AWAITING) {
+    lua_getiuservalue(L, 1, ARGS);
+    unawait((las_Future *)lua_touserdata(L, -1), h);
+  }
   return 0;
 }
 
@@ -366,7 +450,7 @@ static int callback_gc (lua_State *L) {
 void las_opencallback (lua_State *L, int state) {
   static const luaL_Reg loopmethods[] = {
     {"call_soon", loop_call_soon},
-    {"call_soon_threadsafe", loop_call_soon},
+    {"call_soon_threadsafe", loop_call_soon_threadsafe},
     {"call_later", loop_call_later},
     {"call_at", loop_call_at},
     {NULL, NULL}
@@ -393,12 +477,13 @@ void las_opencallback (lua_State *L, int state) {
   };
   static const luaL_Reg callbackmeta[] = {
     {"__gc", callback_gc},
+    {"__tostring", handle_tostring},
     {NULL, NULL}
   };
   las_newtype(L, state, LAS_THANDLE, "asyncio.Handle", methods, meta);
   las_newtype(L, state, LAS_TTIMERHANDLE, "asyncio.TimerHandle",
               timermethods, meta);
-  las_newtype(L, state, LAS_TCALLBACK, "asyncio.Callback", NULL,
+  las_newtype(L, state, LAS_TCALLBACK, "asyncio.Callback", methods,
               callbackmeta);
   las_addmethods(L, state, LAS_TLOOP, loopmethods);
   las_addmethods(L, state, LAS_TFUTURE, futuremethods);

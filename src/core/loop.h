@@ -218,9 +218,12 @@ LAS_API uint32_t las_reserve (lua_State *L, las_Loop *lp);
 LAS_API void las_fill (lua_State *L, las_Loop *lp, uint32_t slot, int i);
 LAS_API void las_release (las_Loop *lp, uint32_t slot);
 /* A reserved slot for the value at 'i', which the loop does not hold until
-   las_hold says so (it must be alive then). [-0, +0, m] */
+   las_hold says so. [-0, +0, m] */
 LAS_API uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i);
-LAS_API void las_hold (las_Loop *lp, uint32_t slot);
+/* The same in a slot that is reserved already. [-0, +0, m] */
+LAS_API void las_fillweak (lua_State *L, las_Loop *lp, uint32_t slot, int i);
+/* False if the value is being collected, and its finalizer still to come. */
+LAS_API int las_hold (las_Loop *lp, uint32_t slot);
 LAS_API void las_pushanchored (lua_State *L, las_Loop *lp, uint32_t slot);
 
 /* Other threads hand in a message; the loop takes it on its own thread. */

@@ -20,7 +20,12 @@ typedef struct Reporter {
 enum {FUTURE = 1, LOOP, NUSER = LOOP};
 
 /* job.watch.item.phase */
-enum {LISTED, QUEUED, REPORTED};
+enum {
+  LISTED,	/* in the loop's list of reporters */
+  QUEUED,	/* in the ready queue, held by the loop */
+  ALONE,	/* its finalizer, which is still to come, reports it */
+  REPORTED
+};
 
 
 /*
@@ -169,8 +174,8 @@ static void tell (lua_State *L, Reporter *r, int self) {
 }
 
 
-/* Lets go of the slot of a reporter that the loop holds. */
-static void letgo (Reporter *r) {
+/* Gives back the slot of a reporter that the loop holds. */
+static void release (Reporter *r) {
   if (r->job.watch.item.slot != 0 && !r->loop->closed)
     las_release(r->loop, r->job.watch.item.slot);
   r->job.watch.item.slot = 0;
@@ -180,7 +185,7 @@ static void letgo (Reporter *r) {
 static int reporter_run (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
   las_pushanchored(L, r->loop, r->job.watch.item.slot);
-  letgo(r);
+  release(r);
   tell(L, r, lua_gettop(L));
   return 0;
 }
@@ -227,14 +232,14 @@ static void enqueue (Reporter *r) {
 
 static int reporter_gc (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
-  if (r->job.watch.item.phase != LISTED)
+  if (r->job.watch.item.phase != LISTED && r->job.watch.item.phase != ALONE)
     return 0;
-  if (r->loop->closed)
+  if (r->loop->closed || r->job.watch.item.phase == ALONE)
     tell(L, r, 1);
   else if (r->f->item.flags & LAS_FSEEN) {
     las_unlink(&r->loop->reporters, &r->job.watch.item);
     r->job.watch.item.phase = REPORTED;
-    letgo(r);
+    release(r);
   }
   else {
     las_fill(L, r->loop, r->job.watch.item.slot, 1);
@@ -255,8 +260,8 @@ void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
     lua_writestringerror("asyncio: %s: not enough memory\n", message);
   else if (r->job.watch.item.phase == LISTED) {
     r->message = message;
-    las_hold(lp, r->job.watch.item.slot);
-    enqueue(r);
+    if (las_hold(lp, r->job.watch.item.slot))
+      enqueue(r);  /* else its finalizer does so */
   }
 }
 
@@ -287,7 +292,7 @@ void las_reportall (lua_State *L, las_Loop *lp) {
     if (isreport(it)) {
       Reporter *r = (Reporter *)it;
       las_pushanchored(L, lp, r->job.watch.item.slot);
-      letgo(r);
+      release(r);
       tell(L, r, lua_gettop(L));
       lua_pop(L, 1);
     }
@@ -295,13 +300,14 @@ void las_reportall (lua_State *L, las_Loop *lp) {
   while (lp->reporters != NULL) {
     Reporter *r = (Reporter *)lp->reporters;
     las_unlink(&lp->reporters, &r->job.watch.item);
-    las_hold(lp, r->job.watch.item.slot);
+    if (!las_hold(lp, r->job.watch.item.slot)) {
+      r->job.watch.item.phase = ALONE;
+      continue;
+    }
     las_pushanchored(L, lp, r->job.watch.item.slot);
-    if (lua_isuserdata(L, -1)) {
-      r->job.watch.item.phase = REPORTED;
-      letgo(r);
-      tell(L, r, lua_gettop(L));
-    }  /* else it is being collected: its finalizer will tell */
+    r->job.watch.item.phase = REPORTED;
+    release(r);
+    tell(L, r, lua_gettop(L));
     lua_pop(L, 1);
   }
 }
