@@ -483,7 +483,7 @@ void las_opencallback (lua_State *L, int state) {
   las_newtype(L, state, LAS_THANDLE, "asyncio.Handle", methods, meta);
   las_newtype(L, state, LAS_TTIMERHANDLE, "asyncio.TimerHandle",
               timermethods, meta);
-  las_newtype(L, state, LAS_TCALLBACK, "asyncio.Callback", methods,
+  las_newtype(L, state, LAS_TCALLBACK, "asyncio.Handle", methods,
               callbackmeta);
   las_addmethods(L, state, LAS_TLOOP, loopmethods);
   las_addmethods(L, state, LAS_TFUTURE, futuremethods);
