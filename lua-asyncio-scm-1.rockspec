@@ -39,6 +39,7 @@ build = {
         "src/core/driver.c",
         "src/core/dump.c",
         "src/core/error.c",
+        "src/core/fork.c",
         "src/core/future.c",
         "src/core/gather.c",
         "src/core/generator.c",

@@ -72,6 +72,9 @@ function asyncio.set_event_loop(loop) end
 ---@return asyncio.Loop
 function asyncio.get_running_loop() end
 
+--- In a forked process, drops the loops of its parent, so that it may run its own; elsewhere does nothing.
+function asyncio.after_fork() end
+
 --- An event loop: it runs tasks, calls functions when their time has come, and waits for the system.
 ---@class asyncio.Loop
 local Loop = {}

@@ -22,6 +22,7 @@ local asyncio = {
   set_event_loop = core.set_event_loop,
   get_running_loop = core.get_running_loop,
   versions = core.versions,
+  after_fork = core.after_fork,
 
   -- coroutines, tasks, futures
   async = core.async,

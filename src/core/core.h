@@ -18,6 +18,7 @@
 #include "core/budget.h"
 #include "core/deadlock.h"
 #include "core/poll.h"
+#include "core/fork.h"
 #include "core/report.h"
 #include "core/context.h"
 #include "core/await.h"

@@ -40,7 +40,7 @@ void las_hookdump (lua_State *L, lua_Debug *ar) {
 static void onsignal (int sig) {
   las_Loop *lp = dumploop;
   (void)sig;
-  if (lp == NULL || lp->dump.asked)
+  if (lp == NULL || lp->closed || lp->dump.asked)
     return;
   lp->dump.asked = 1;
   if (lp->driven != NULL)

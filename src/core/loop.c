@@ -86,7 +86,8 @@ static int openuv (las_Loop *lp) {
 /* Lets go of everything that is not Lua's. May run in a finalizer, even
    inside a run that os.exit will never return to. */
 static void closeuv (las_Loop *lp) {
-  lp->closed = 1;
+  lp->closed = LAS_CLOSED;
+  las_leaveprocess(lp);
   las_leavesigint(lp, NULL);
   las_leavedump(lp);
   las_stopwatch(lp);
@@ -100,6 +101,10 @@ static void closeuv (las_Loop *lp) {
   uv_close((uv_handle_t *)&lp->timer, NULL);
   uv_run(&lp->uv, UV_RUN_DEFAULT);
   uv_loop_close(&lp->uv);
+}
+
+
+static void freeparts (las_Loop *lp) {
   free(lp->readbuf);
   free(lp->heap.v);
   free(lp->freeslots);
@@ -134,17 +139,18 @@ static int core_new_event_loop (lua_State *L) {
   lua_Number autojump = luaL_optnumber(L, 2, 0);
   las_Loop *lp;
   int err;
+  if (las_state(L)->lost != 0)
+    return las_raiseforeign(L, las_state(L)->lost);
   lua_settop(L, 0);
   lp = (las_Loop *)lua_newuserdatauv(L, sizeof(*lp), LAS_NULOOP);
   memset(lp, 0, sizeof(*lp));
   lp->S = las_state(L);
-  lp->closed = 1;
+  lp->closed = LAS_CLOSED;
   lp->virtual = (uint8_t)virtual;
   lp->autojump = las_moment(autojump);
   lp->clock = 1000000000;
   lp->slow = 0.1;
   lp->pollevery = LAS_POLLEVERY;
-  lp->pid = (int)getpid();
   lp->anchor = lua_newthread(L);
   lua_newtable(lp->anchor);
   lua_pushvalue(L, 1);
@@ -164,7 +170,8 @@ static int core_new_event_loop (lua_State *L) {
   err = openuv(lp);
   if (err != 0)
     return las_oserror(L, err, "new_event_loop", NULL);
-  lp->closed = 0;
+  lp->closed = LAS_OPEN;
+  las_enterprocess(lp);
   newsentinel(L);
   return 1;
 }
@@ -251,6 +258,9 @@ static void killtasks (lua_State *L, las_Loop *lp) {
 /* loop:close(): once; again does nothing */
 static int loop_close (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  las_checkprocess(lp);
+  if (lp->closed == LAS_FOREIGN)
+    return las_raiseforeign(L, lp->pid);
   if (lp->L != NULL)
     return luaL_error(L, "cannot close a running loop");
   if (lp->closed || lp->closing)
@@ -260,6 +270,7 @@ static int loop_close (lua_State *L) {
   killtasks(L, lp);
   las_reportall(L, lp);
   closeuv(lp);
+  freeparts(lp);
   lp->ready = lp->readytail = NULL;
   lp->nready = 0;
   lua_newtable(L);
@@ -272,9 +283,7 @@ static int loop_close (lua_State *L) {
 }
 
 
-/* Takes all tasks out of what they wait for, which may go before they do. They
-   stay pending, and nothing will ever step them. C only. */
-static void leavewaits (las_Loop *lp) {
+void las_leavewaits (las_Loop *lp) {
   lua_State *A = lp->anchor;
   uint32_t slot;
   for (slot = 1; slot <= lp->nslots; slot++) {
@@ -304,15 +313,28 @@ static void telltasks (lua_State *L, las_Loop *lp) {
 }
 
 
+/* In another process than its own. */
+static int gcforeign (las_Loop *lp) {
+  las_dropforeign(lp);
+  if (!lp->polling)
+    freeparts(lp);
+  return 0;
+}
+
+
 /* An os.exit inside a run takes all along, without a word. What is not Lua's
    goes first: telling may raise. */
 static int loop_gc (lua_State *L) {
   las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
-  int told = lp->closed || lp->L != NULL || lp->pid != (int)getpid();
+  int told = lp->closed || lp->L != NULL;
+  las_checkprocess(lp);
+  if (lp->closed == LAS_FOREIGN)
+    return gcforeign(lp);
   las_keepreports(lp);
   if (!lp->closed) {
-    leavewaits(lp);
+    las_leavewaits(lp);
     closeuv(lp);
+    freeparts(lp);
   }
   if (lp->S->loop == lp)
     lp->S->loop = NULL;
@@ -334,16 +356,22 @@ static int loop_gc (lua_State *L) {
 
 las_Loop *las_checkloop (lua_State *L, int i) {
   las_Loop *lp = (las_Loop *)las_check(L, i, LAS_TLOOP);
-  if (lp->closed)
+  if (las_unlikely(lp->closed)) {
+    if (lp->closed == LAS_FOREIGN)
+      las_raiseforeign(L, lp->pid);
     luaL_error(L, "the loop is closed");
+  }
   return lp;
 }
 
 
 las_Loop *las_checkrunning (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
-  if (lp == NULL)
+  if (lp == NULL) {
+    if (las_state(L)->lost != 0)
+      las_raiseforeign(L, las_state(L)->lost);
     luaL_error(L, "no running event loop");
+  }
   return lp;
 }
 
@@ -354,6 +382,8 @@ las_Loop *las_defaultloop (lua_State *L) {
     las_getanchored(L, LAS_UCURRENT);
     lp = (las_Loop *)lua_touserdata(L, -1);
     lua_pop(L, 1);
+    if (las_state(L)->lost != 0)
+      las_raiseforeign(L, las_state(L)->lost);
     if (lp == NULL || lp->closed)
       luaL_error(L, "no current event loop");
   }

@@ -64,7 +64,9 @@ struct las_Loop {
   uint8_t virtual;	/* is the clock virtual? */
   uint8_t stop;		/* end of the run asked for */
   uint8_t closing;	/* is 'close' at work? */
-  uint8_t closed;
+  uint8_t closed;	/* LAS_OPEN, LAS_CLOSED or LAS_FOREIGN: fork.h */
+  uint8_t polling;	/* is libuv at work? */
+  uint8_t dropped;	/* is nothing left of a LAS_FOREIGN one? */
   uint8_t debug;
   uint8_t factory;	/* is a task factory set? */
   uint8_t sigcancel;	/* does a first SIGINT only cancel? */
@@ -83,7 +85,9 @@ struct las_Loop {
   struct { lua_Hook f; int mask, count; } hook;	/* the user's, while ours is in
 				its place */
   las_Future *main;	/* what the run waits for, or NULL */
+  las_Watch maindone;	/* ends the run once 'main' is done */
   int pid;		/* the process that made it */
+  struct { las_Loop *next, *prev; } process;	/* its open loops: fork.c */
   struct {		/* dumps on a signal */
     las_Job job;
     volatile int asked;
@@ -143,6 +147,10 @@ typedef struct las_ResourceKind {
 				the loop. C only */
 } las_ResourceKind;
 
+/* Takes all tasks out of what they wait for, which may go before they do. They
+   stay pending, and nothing will ever step them. C only. */
+LAS_API void las_leavewaits (las_Loop *lp);
+
 LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
 LAS_API void las_disown (las_Loop *lp, las_Resource *r);
 
@@ -152,6 +160,9 @@ LAS_API void las_runloop (las_Loop *lp, lua_State *L);
 /* Long steps: watchdog.c. */
 LAS_API void las_startwatch (las_Loop *lp);
 LAS_API void las_stopwatch (las_Loop *lp);
+/* In a forked child: notes the end of the step or callback that is under way.
+   C only. */
+LAS_API void las_forkwatch (las_Loop *lp);
 /* Option 'time_slice' of the table at 'i', nanoseconds; 0: none. */
 LAS_API uint64_t las_optslice (lua_State *L, int i);
 /* This task is made to yield by steps longer than that. */
@@ -236,6 +247,8 @@ typedef struct las_Mailbox las_Mailbox;
 LAS_API int las_openmailbox (las_Loop *lp);
 LAS_API void las_closemailbox (las_Loop *lp);
 LAS_API void las_takemail (las_Loop *lp);
+/* The loop is another process's: no message will come. */
+LAS_API void las_leavemailbox (las_Loop *lp);
 LAS_API las_Mailbox *las_holdmailbox (las_Loop *lp);
 LAS_API void las_unholdmailbox (las_Mailbox *m);
 LAS_API void las_post (las_Mailbox *m, las_Message *msg);	/* lets go of m */

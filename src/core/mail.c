@@ -80,6 +80,14 @@ void las_closemailbox (las_Loop *lp) {
 }
 
 
+/* The threads that may post are not there, the lock may be in their hands. */
+void las_leavemailbox (las_Loop *lp) {
+  if (lp->mailbox->holders == 1)
+    free(lp->mailbox);
+  lp->mailbox = NULL;
+}
+
+
 las_Mailbox *las_holdmailbox (las_Loop *lp) {
   las_Mailbox *m = lp->mailbox;
   uv_mutex_lock(&m->lock);

@@ -37,7 +37,11 @@ static const char *whynot (lua_State *L, las_State *S) {
 
 /* cannot_wait(): nil in a task that can; else why not */
 static int core_cannot_wait (lua_State *L) {
-  lua_pushstring(L, whynot(L, las_state(L)));
+  if (las_state(L)->lost != 0)
+    lua_pushfstring(L, ": the loop belongs to process %d",
+                    las_state(L)->lost);
+  else
+    lua_pushstring(L, whynot(L, las_state(L)));
   return 1;
 }
 
@@ -45,6 +49,8 @@ static int core_cannot_wait (lua_State *L) {
 las_Task *las_checktask (lua_State *L, const char *fname) {
   las_State *S = las_state(L);
   las_Task *t = las_currenttask(L, S);
+  if (las_unlikely(t == NULL && S->lost != 0))
+    las_raiseforeign(L, S->lost);
   if (las_unlikely(t == NULL))
     luaL_error(L, "asyncio.%s must be called from inside a task%s", fname,
                whynot(L, S));

@@ -34,13 +34,20 @@ static void settimer (las_Loop *lp, uint64_t when) {
 }
 
 
+static void runuv (las_Loop *lp, uv_run_mode mode) {
+  lp->polling = 1;
+  uv_run(&lp->uv, mode);
+  lp->polling = 0;
+}
+
+
 /* Waits for an event, which mail from elsewhere is too, until a moment of
    the real clock. */
 static void waituntil (las_Loop *lp, uint64_t when) {
   if (when != NEVER)
     settimer(lp, when);
   uv_ref((uv_handle_t *)&lp->async);
-  uv_run(&lp->uv, UV_RUN_ONCE);
+  runuv(lp, UV_RUN_ONCE);
   uv_unref((uv_handle_t *)&lp->async);
   uv_timer_stop(&lp->timer);
 }
@@ -90,7 +97,7 @@ static int hasmore (las_Loop *lp) {
 /* Takes the events that are there, mail too. */
 static void takeevents (las_Loop *lp) {
   uv_ref((uv_handle_t *)&lp->async);
-  uv_run(&lp->uv, UV_RUN_NOWAIT);
+  runuv(lp, UV_RUN_NOWAIT);
   uv_unref((uv_handle_t *)&lp->async);
 }
 
@@ -126,7 +133,7 @@ void las_poll (las_Loop *lp) {
   lp->ticks = 0;
   if (lp->nready > 0 || lp->stop) {
     uint64_t before = uv_now(&lp->uv);
-    uv_run(&lp->uv, UV_RUN_NOWAIT);
+    runuv(lp, UV_RUN_NOWAIT);
     las_adaptpolls(lp, before);
   }
   else if (lp->virtual)

@@ -232,7 +232,8 @@ static void enqueue (Reporter *r) {
 
 static int reporter_gc (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
-  if (r->job.watch.item.phase != LISTED && r->job.watch.item.phase != ALONE)
+  if ((r->job.watch.item.phase != LISTED &&
+       r->job.watch.item.phase != ALONE) || r->loop->closed == LAS_FOREIGN)
     return 0;
   if (r->loop->closed || r->job.watch.item.phase == ALONE)
     tell(L, r, 1);

@@ -3,29 +3,20 @@
 ** Running a loop: forever, or until a future is done, and how that ends.
 */
 
-#include <string.h>
-#include <unistd.h>
-
 #include "core/core.h"
-
-
-typedef struct Ender {
-  las_Watch watch;	/* first */
-  las_Loop *loop;
-} Ender;
 
 
 static void onmaindone (las_Watch *w, las_Future *f) {
   (void)f;
-  ((Ender *)w)->loop->stop = 1;
+  las_owner(w, las_Loop, maindone)->stop = 1;
 }
 
 
 static void checkcanrun (lua_State *L, las_Loop *lp) {
   if (lp->S->loop != NULL)
     luaL_error(L, "a loop is already running in this Lua state");
-  if (lp->pid != (int)getpid())
-    luaL_error(L, "this loop belongs to the parent process");
+  if (lp->S->lost != 0)
+    las_raiseforeign(L, lp->S->lost);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
 }
 
@@ -45,19 +36,16 @@ static int loop_run_forever (lua_State *L) {
 /* Runs until the future is done, or something stops the loop. */
 static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
                       enum las_SigintMode mode) {
-  Ender e;
-  memset(&e, 0, sizeof(e));
-  e.watch.item.type = LAS_WATCH;
-  e.watch.told = onmaindone;
-  e.loop = lp;
-  las_append(&f->waiters, &e.watch.item);
+  lp->maindone.item.type = LAS_WATCH;
+  lp->maindone.told = onmaindone;
+  las_append(&f->waiters, &lp->maindone.item);
   lp->main = f;
   lp->ending = (mode == LAS_SIGENDING);
   las_catchsigint(lp, mode);
   las_runloop(lp, L);
   las_leavesigint(lp, L);
   if (f->item.state == LAS_PENDING)
-    las_unlink(&f->waiters, &e.watch.item);
+    las_unlink(&f->waiters, &lp->maindone.item);
   lp->main = NULL;
   lp->ending = 0;
 }

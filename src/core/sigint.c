@@ -37,7 +37,7 @@ static void armraise (las_Loop *lp, lua_State *co) {
 
 static void onsigint (int sig) {
   las_Loop *lp = sigloop;
-  if (lp == NULL || lp->interrupted >= LAS_STOPPED) {
+  if (lp == NULL || lp->closed || lp->interrupted >= LAS_STOPPED) {
     signal(sig, SIG_DFL);
     raise(sig);
     return;

@@ -51,6 +51,8 @@ struct las_State {
   uint64_t ntasks;	/* tasks ever made: gives them their numbers */
   const void *sentinel;	/* the one that is anchored */
   uint8_t ending;	/* does the Lua state end? */
+  int lost;		/* the process whose loop ran when this one was forked;
+			0: none, or after_fork was called */
   char libdir[256];	/* what the source of our own Lua code starts with */
   int contexts;		/* was there ever a context? */
 };

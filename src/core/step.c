@@ -291,11 +291,11 @@ void las_step (las_Loop *lp, las_Task *t) {
   if (las_unlikely(lp->watch.dog != NULL))
     las_notestep(lp, t);
   status = lua_resume(co, (driven != NULL) ? driven : lp->L, narg, &n);
-  if (las_unlikely(lp->watch.dog != NULL))
-    las_noteend(lp);
   lp->current = outer;
   lp->driven = driven;
   lp->budget = budget;
+  if (las_unlikely(lp->watch.dog != NULL))
+    las_noteend(lp);
   if (las_likely(status == LUA_YIELD)) {
     if (las_unlikely(n > 0))
       lua_pop(co, n);

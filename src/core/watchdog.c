@@ -178,7 +178,7 @@ static void onsignal (int sig) {
   lua_State *co;
   int late;
   (void)sig;
-  if (lp == NULL)
+  if (lp == NULL || lp->closed)
     return;
   co = (lp->driven != NULL) ? lp->driven : lp->watch.calling ? lp->L : NULL;
   late = lp->watch.late;
@@ -307,11 +307,19 @@ static void *waitlate (void *arg) {
 }
 
 
-static void stop (struct las_Watchdog **place) {
-  struct las_Watchdog *w = *place;
+/* Stands for the thread of a loop that belongs to another process: so the end
+   of the step that was forked is noted. */
+static struct las_Watchdog foreign;
+
+
+void las_forkwatch (las_Loop *lp) {
+  if (lp->watch.dog == NULL)
+    lp->watch.dog = &foreign;
+}
+
+
+static void endthread (struct las_Watchdog *w) {
   int running;
-  if (w == NULL)
-    return;
   uv_mutex_lock(&w->lock);
   running = !w->stop;
   w->stop = 1;
@@ -319,13 +327,24 @@ static void stop (struct las_Watchdog **place) {
   uv_mutex_unlock(&w->lock);
   if (running)
     pthread_join(w->thread, NULL);
+  uv_cond_destroy(&w->wake);
+  uv_mutex_destroy(&w->lock);
+}
+
+
+static void stop (struct las_Watchdog **place) {
+  struct las_Watchdog *w = *place;
+  if (w == NULL || w == &foreign)
+    return;
+  *place = NULL;
+  if (w->loop->closed != LAS_FOREIGN)
+    endthread(w);
+  else  /* a fork takes no threads along */
+    las_forkwatch(w->loop);
   if (--ndogs == 0) {
     sigaction(WATCHSIGNAL, &former, NULL);
     watched = NULL;
   }
-  *place = NULL;
-  uv_cond_destroy(&w->wake);
-  uv_mutex_destroy(&w->lock);
   free(w);
 }
 
@@ -410,6 +429,8 @@ void las_notecall (las_Loop *lp) {
 
 void las_noteend (las_Loop *lp) {
   uint64_t took = uv_hrtime() - lp->watch.began;
+  if (las_unlikely(lp->closed == LAS_FOREIGN))
+    las_leaverun(lp);
   if (took > lp->longest)
     lp->longest = took;
 }

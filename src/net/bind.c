@@ -24,11 +24,11 @@ static void onpollclosed (uv_handle_t *h) {
 }
 
 
-/* Removes the file of a unix socket, if it is still ours. */
+/* Removes the file of a unix socket, if it is still ours, of this process. */
 static void unlinkfile (const las_Socket *k) {
   struct stat st;
-  if (k->path != NULL && stat(k->path, &st) == 0 && st.st_dev == k->dev &&
-      st.st_ino == k->ino)
+  if (k->path != NULL && k->pid == getpid() && stat(k->path, &st) == 0 &&
+      st.st_dev == k->dev && st.st_ino == k->ino)
     unlink(k->path);
 }
 
@@ -91,6 +91,7 @@ static int addsocket (las_Listener *s, int fd, const char *path) {
     if (stat(path, &st) == 0) {
       k->dev = st.st_dev;
       k->ino = st.st_ino;
+      k->pid = getpid();
     }
     k->isunix = 1;
   }

@@ -20,6 +20,8 @@ typedef struct las_Socket {
   int ready;		/* did the poll see a connection? */
   dev_t dev;		/* of the file of a unix socket */
   ino_t ino;
+  pid_t pid;		/* the process that made it: a forked one may not
+			remove it */
   char *path;		/* of a unix socket, else NULL */
 } las_Socket;
 

@@ -190,9 +190,10 @@ void las_closestream (las_Stream *s) {
 
 
 /* A peer must not take a torn stream for a whole one: where bytes are still
-   unsent a TCP connection is reset. */
+   unsent a TCP connection is reset; not by a forked child, whose connection
+   is still its parent's. */
 void las_abortstream (las_Stream *s) {
-  int torn = s->unsent > 0;
+  int torn = s->unsent > 0 && s->loop != NULL && !s->loop->closed;
   if (s->closed || uv_is_closing(&s->uv.handle))
     return;
   s->closing = s->aborted = 1;
