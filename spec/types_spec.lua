@@ -111,6 +111,7 @@ end
 -- the classes of objects. The body may call all of it, outside any task.
 local function with_classes(body)
   local loop <close> = asyncio.new_event_loop()
+  loop:set_exception_handler(function() end)  -- of the samples that never end
   local list = {
     { class = "asyncio", members = {} },
     { class = "asyncio.testing", members = public_functions(testing, {}) },

@@ -247,6 +247,7 @@ describe("closing a loop", function()
       assert.is_true(task:cancelled())
       assert.is_false(task:cancel())
     end
+    assert.equal(count + 1, witness.destroyed())
   end)
 
   it("reports what a closing task raises", function()
@@ -289,6 +290,7 @@ describe("closing a loop", function()
     loop:close()
     table.sort(log)
     assert.same({ 1, 2, 3, 4 }, log)
+    assert.equal(8, witness.destroyed())  -- the victims, and a task made by each
   end)
 
   it("leaves futures that can be settled, to no effect", function()
@@ -300,6 +302,7 @@ describe("closing a loop", function()
     loop:close()
     future:set_result("late")
     assert.same({ "late", false }, { future:result(), called })
+    assert.equal(1, witness.destroyed())
     local failed = new_loop()
     local other = failed:create_future()
     failed:close()

@@ -839,6 +839,7 @@ describe("a stranger", function()
       witness.collect()
       loop:close()
       assert.is_true(loop:is_closed())
+      assert.equal(1, witness.destroyed())
     end
   end)
 end)

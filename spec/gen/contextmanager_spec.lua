@@ -273,6 +273,7 @@ describe("a scope left by force", function()
     loop:run_until_complete(function() asyncio.sleep(1) end)
     loop:close()
     assert.same({ "closed" }, log)
+    assert.equal(1, witness.destroyed())
   end)
 end)
 

@@ -658,6 +658,7 @@ describe("a task that waits in a body", function()
     loop:run_until_complete(function() asyncio.sleep(0.5) end)
     loop:close()
     assert.same({ "inner body", "body", "task" }, log)
+    assert.equal(1, witness.destroyed())
   end)
 
   it("and is dropped with its loop does no harm", function()
@@ -668,6 +669,7 @@ describe("a task that waits in a body", function()
     loop:run_until_complete(function() asyncio.sleep(0.5) end)
     loop = nil  -- luacheck: ignore
     witness.collect()
+    assert.equal(1, witness.destroyed())
   end)
 end)
 

@@ -837,6 +837,7 @@ describe("a group's end", function()
     end)
     loop:close()
     witness.collect()
+    assert.equal(2, witness.destroyed())
   end)
 
   it("lets a deadlock through, when the children are done", function()

@@ -199,6 +199,7 @@ describe("wait", function()
     future:set_result()
     asyncio.sleep(6)
     assert.is_false((pcall(asyncio.await, task)))
+    assert.matches("cannot resume dead coroutine", witness.printed()[1])
   end))
 
   it("outside a task raises", function()

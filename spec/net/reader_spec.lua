@@ -569,7 +569,12 @@ describe("a reader", function()
     end)
     loop:close()
     witness.collect()
+    assert.equal(1, witness.destroyed())
     assert.matches("^StreamReader<buffered=7", tostring(reader))
+    reader = nil  -- with it goes the task that waited, and its loop
+    witness.collect()
+    assert.is_nil(reader)
+    assert.equal(1, witness.destroyed())
   end)
 end)
 

@@ -158,6 +158,7 @@ describe("a look-up", function()
         loop = nil
         witness.collect()
         assert.is_nil(loop)
+        assert(witness.destroyed() > 0)
       end
     end
   end)

@@ -393,6 +393,7 @@ describe("a loop that closes", function()
         pcall(link.reader.read, link.reader)
       end
     end)
+    assert(witness.destroyed() > 0)
   end)
 
   it("does so too when it is dropped", function()
@@ -410,6 +411,7 @@ describe("a loop that closes", function()
     left = nil
     witness.collect()
     assert.is_nil(left)
+    assert(witness.destroyed() > 0)
   end)
 
   it("leaves no trace of handlers that it ended", function()
@@ -435,6 +437,7 @@ describe("a loop that closes", function()
     witness.collect()
     assert.equal(0, task:remove_done_callback(print))
     assert.is_nil(left)
+    assert.equal(2, witness.destroyed())
   end)
 end)
 

@@ -1,6 +1,7 @@
 --- What a spec sees of errors, reports, turns and lines.
 
 local asyncio = require "asyncio"
+local output = require "spec.support.output"
 
 local witness = {}
 
@@ -56,6 +57,27 @@ function witness.reports(loop)
     contexts[#contexts + 1] = context
   end)
   return contexts
+end
+
+--- The messages of the reports on standard error since the last call, in order. Nothing else may
+-- have been printed.
+function witness.printed()
+  local messages, text = {}, output.take()
+  assert(text == "" or text:find "^asyncio: ", "not a report: " .. text)
+  for message in ("\n" .. text):gmatch "\nasyncio: ([^\n]*)" do
+    messages[#messages + 1] = message
+  end
+  return messages
+end
+
+--- How many tasks the reports on standard error since the last call are about, all of them
+-- destroyed while they were pending.
+function witness.destroyed()
+  local messages = witness.printed()
+  for _, message in ipairs(messages) do
+    assert(message == "a task was destroyed while it was pending", message)
+  end
+  return #messages
 end
 
 --- Collects all that can be collected, what has a finalizer too.

@@ -507,6 +507,7 @@ describe("a barrier", function()
     witness.collect()
     turns(1)
     assert(#reports <= 1)
+    assert.matches("cannot resume dead coroutine", witness.printed()[1])
   end))
 end)
 

@@ -290,6 +290,7 @@ for name, w in pairs(waits) do
       tasks = nil  -- luacheck: ignore
       witness.collect()
       turns(1)
+      assert.matches("cannot resume dead coroutine", witness.printed()[1])
     end)
 
     spec("of an object that a stranger's closing left to the collector fails", function()
@@ -303,6 +304,7 @@ for name, w in pairs(waits) do
       witness.collect()
       turns(1)
       assert(#reports <= 1)
+      assert.matches("cannot resume dead coroutine", witness.printed()[1])
     end)
 
     spec("has room for " .. MANY .. " waiters, each cancelled or served in turn", function()
@@ -397,6 +399,7 @@ for name, w in pairs(waits) do
       assert.not_equal(before, tostring(object))
       loop:close()
       assert.equal(before, tostring(object))
+      assert.equal(1, witness.destroyed())
       loop = asyncio.new_event_loop()
       loop:create_task(w.wait, object)
       loop:run_until_complete(function() asyncio.sleep(0) end)
@@ -405,6 +408,7 @@ for name, w in pairs(waits) do
       pcall(w.grant, object)
       object = nil  -- luacheck: ignore
       witness.collect()
+      assert.equal(1, witness.destroyed())
     end)
 
     it("comes back if the loop is closed before the woken one has run", function()

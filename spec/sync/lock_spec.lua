@@ -169,6 +169,7 @@ describe("a scope of a lock", function()
     assert.is_true(lock:locked())
     loop:close()
     assert.is_false(lock:locked())
+    assert.equal(1, witness.destroyed())
   end)
 end)
 

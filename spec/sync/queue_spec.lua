@@ -570,6 +570,7 @@ for _, kind in ipairs(kinds) do
       loop:run_until_complete(function() asyncio.sleep(0) end)
       queue:put_nowait(4)
       loop:close()
+      assert.equal(2, witness.destroyed())
       assert.equal(1, queue:qsize())
       asyncio.run(function()
         assert.equal(4, queue:get())
