@@ -49,6 +49,7 @@ build = {
         "src/core/job.c",
         "src/core/loop.c",
         "src/core/mail.c",
+        "src/core/params.c",
         "src/core/park.c",
         "src/core/poll.c",
         "src/core/report.c",

@@ -5,7 +5,7 @@
 
 #include "core/core.h"
 #include "net/net.h"
-#include "sync/sync.h"
+#include "sync/lock.h"
 
 
 /* The functions lie one level down, in 'api': so an error message names them

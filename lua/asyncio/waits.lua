@@ -7,12 +7,13 @@ local waits = {}
 local SHOWN = 5  -- of many awaited at once, so many are named
 
 --- What each task of the loop waits for, in order: `task`, `kind` (nil if it
--- does not wait), `awaited` (a list of futures), `holder` (a task or nil).
+-- does not wait), `awaited` (a list of futures), `holder` (a task or nil),
+-- `name` (of what it waits for, or nil).
 function waits.of(loop)
   local entries, by_number = {}, {}
   for i, task in ipairs(core.all_tasks(loop)) do
-    local kind, awaited, number = core.waiting(task)
-    entries[i] = { task = task, kind = kind, awaited = awaited, holder = number }
+    local kind, awaited, number, name = core.waiting(task)
+    entries[i] = { task = task, kind = kind, awaited = awaited, holder = number, name = name }
     by_number[core.number(task)] = task
   end
   for _, entry in ipairs(entries) do
@@ -23,10 +24,11 @@ end
 
 --- What a task waits for, as the end of a sentence.
 function waits.text(entry)
+  local kind = entry.name and ("%s '%s'"):format(entry.kind, entry.name) or entry.kind
   if entry.holder then
-    return ("%s held by %s"):format(entry.kind, entry.holder)
+    return ("%s held by %s"):format(kind, entry.holder)
   elseif #entry.awaited == 0 then
-    return entry.kind
+    return kind
   end
   local names = {}
   for i = 1, math.min(#entry.awaited, SHOWN) do

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/params.h"
 
 
 las_Future *las_tofuture (lua_State *L, las_State *S, int i) {
@@ -367,13 +368,60 @@ static const char *const outcomes[] = {
 
 static int future_tostring (lua_State *L) {
   las_Future *f = las_checkfuture(L, 1);
-  lua_pushfstring(L, "Future<state=%s>", outcomes[f->item.state]);
+  if (las_getextra(L, 1, LAS_XNAME) != LUA_TNIL)
+    lua_pushfstring(L, "Future<name=%s, state=%s>", lua_tostring(L, -1),
+                    outcomes[f->item.state]);
+  else
+    lua_pushfstring(L, "Future<state=%s>", outcomes[f->item.state]);
   return 1;
+}
+
+
+/* Makes a future of the loop with the name at 'name', a string or nil. */
+static int newfuture (lua_State *L, las_Loop *lp, int name) {
+  las_newfuture(L, lp);
+  if (!lua_isnil(L, name)) {
+    lua_pushvalue(L, name);
+    las_setextra(L, -2, LAS_XNAME);
+  }
+  return 1;
+}
+
+
+static int isloop (lua_State *L, int i) {
+  return las_test(L, las_state(L), i, LAS_TLOOP) != NULL;
+}
+
+
+/* Future([loop]) or Future{loop=, name=} */
+static int asyncio_Future (lua_State *L) {
+  static const las_Param params[] = {
+    {"loop", "be an asyncio.Loop", isloop}, {NULL, NULL, NULL}
+  };
+  las_params(L, 1, params);
+  return newfuture(L, lua_isnil(L, 1) ? las_defaultloop(L)
+                                      : las_checkloop(L, 1), 2);
+}
+
+
+/* loop:create_future() or loop:create_future{name=} */
+static int loop_create_future (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  las_params(L, 2, las_noparams);
+  return newfuture(L, lp, 2);
 }
 
 
 /* the type of tasks is there already: it gets the same methods */
 void las_openfuture (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"Future", asyncio_Future},
+    {NULL, NULL}
+  };
+  static const luaL_Reg loopmethods[] = {
+    {"create_future", loop_create_future},
+    {NULL, NULL}
+  };
   static const luaL_Reg methods[] = {
     {"set_result", future_set_result},
     {"set_exception", future_set_exception},
@@ -389,6 +437,8 @@ void las_openfuture (lua_State *L, int state) {
     {"__tostring", future_tostring},
     {NULL, NULL}
   };
+  las_setfuncs(L, state, funcs);
+  las_addmethods(L, state, LAS_TLOOP, loopmethods);
   las_newtype(L, state, LAS_TFUTURE, "asyncio.Future", methods, meta);
   las_addmethods(L, state, LAS_TTASK, methods);
 }

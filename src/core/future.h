@@ -55,6 +55,8 @@ typedef struct las_Wait {
   struct las_Work *(*many) (las_Task *t);	/* or to many: the work of
 					   passing it on, embedded somewhere */
   /* for reports only: */
+  int inslot1;	/* does what it waits for lie in slot 1 of the function that
+		waits? Then its name is shown */
   uint64_t (*holder) (las_Task *t);	/* number of the task that has what it
 					   waits for; 0: not known */
   las_Future *(*child) (las_Task *t, int i);	/* i-th of the many, from 0;

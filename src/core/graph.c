@@ -16,9 +16,28 @@ static void append (lua_State *L, las_Future *f) {
 }
 
 
+/* Pushes the name of what a task waits for, or nil: the object lies in slot 1
+   of the function that waits. */
+static void pushname (lua_State *L, const las_Task *t) {
+  lua_State *co = las_innermost(t->f.loop->S, t->co);
+  lua_Debug ar;
+  if (t->wait->inslot1 && lua_getstack(co, 0, &ar) &&
+      lua_checkstack(co, 1) && lua_getlocal(co, &ar, 1) != NULL) {
+    if (co != L)
+      lua_xmove(co, L, 1);
+    if (lua_type(L, -1) == LUA_TUSERDATA && las_pushobjectname(L, -1)) {
+      lua_remove(L, -2);
+      return;
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushnil(L);
+}
+
+
 /* waiting(task): what kind of wait it is in, or nil; a list of the futures
    and tasks it awaits there; the number of the task that has what it waits
-   for, or nil */
+   for, or nil; the name of that, or nil */
 static int core_waiting (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
   uint64_t holder = 0;
@@ -39,10 +58,12 @@ static int core_waiting (lua_State *L) {
   }
   if (t->wait->holder != NULL)
     holder = t->wait->holder(t);
-  if (holder == 0)
-    return 2;
-  lua_pushinteger(L, (lua_Integer)holder);
-  return 3;
+  if (holder != 0)
+    lua_pushinteger(L, (lua_Integer)holder);
+  else
+    lua_pushnil(L);
+  pushname(L, t);
+  return 4;
 }
 
 

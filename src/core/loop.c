@@ -412,13 +412,6 @@ static int asyncio_set_event_loop (lua_State *L) {
 }
 
 
-/* Future([loop]) */
-static int asyncio_Future (lua_State *L) {
-  las_newfuture(L, lua_isnoneornil(L, 1) ? las_defaultloop(L)
-                                         : las_checkloop(L, 1));
-  return 1;
-}
-
 /* }================================================================== */
 
 
@@ -427,12 +420,6 @@ static int asyncio_Future (lua_State *L) {
 ** Methods
 ** ===================================================================
 */
-
-static int loop_create_future (lua_State *L) {
-  las_newfuture(L, las_checkloop(L, 1));
-  return 1;
-}
-
 
 static int loop_is_running (lua_State *L) {
   lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->L != NULL);
@@ -551,7 +538,6 @@ void las_openloop (lua_State *L, int state) {
     {"get_running_loop", asyncio_get_running_loop},
     {"get_event_loop", asyncio_get_event_loop},
     {"set_event_loop", asyncio_set_event_loop},
-    {"Future", asyncio_Future},
     {NULL, NULL}
   };
   static const luaL_Reg methods[] = {
@@ -559,7 +545,6 @@ void las_openloop (lua_State *L, int state) {
     {"is_running", loop_is_running},
     {"is_closed", loop_is_closed},
     {"time", loop_time},
-    {"create_future", loop_create_future},
     {"set_debug", loop_set_debug},
     {"get_debug", loop_get_debug},
     {"set_slow_callback_duration", loop_set_slow_callback_duration},

@@ -112,6 +112,40 @@ void las_giveway (lua_State *L, las_Task *t) {
 }
 
 
+/* Its turn has come again. */
+static int againk (lua_State *L, int status, lua_KContext ctx) {
+  las_Task *t = las_checkwake(L);
+  (void)status;
+  return ((las_Retry)ctx)(L, t, t->what);
+}
+
+
+int las_again (lua_State *L, las_Task *t, las_Retry f, void *what) {
+  las_giveway(L, t);
+  t->what = what;  /* free while the task does not wait */
+  return lua_yieldk(L, 0, (lua_KContext)f, againk);
+}
+
+
+void las_leavelist (las_Task *t) {
+  las_unlink((las_List *)t->what, &t->f.item);
+}
+
+
+void las_waitin (lua_State *L, las_Task *t, las_List *l,
+                 const las_Wait *how) {
+  las_checkcancel(L, t);
+  las_append(l, &t->f.item);
+  las_park(t, how, l);
+}
+
+
+void las_wakeall (las_List *l) {
+  while (*l != NULL)
+    las_wakefirst(l);
+}
+
+
 /* Raises the current task's CancelledError. */
 static int raisecancel (lua_State *L, las_Task *t) {
   las_newerror(L, "CancelledError", NULL);

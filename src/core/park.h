@@ -60,4 +60,20 @@ LAS_API void las_throw (las_Task *t);
    meanwhile is raised by las_checkwake. */
 LAS_API void las_giveway (lua_State *L, las_Task *t);
 
+/* The task gives way, then 'f' tries anew what it was about to do. Returns
+   what 'f' returns, or yields. */
+typedef int (*las_Retry) (lua_State *L, las_Task *t, void *what);
+LAS_API int las_again (lua_State *L, las_Task *t, las_Retry f, void *what);
+
+/* The 'leave' of a wait whose 'what' is a las_List. */
+LAS_API void las_leavelist (las_Task *t);
+
+/* Links the running task at the end of the list and parks it; then yield.
+   Raises a pending cancel first. */
+LAS_API void las_waitin (lua_State *L, las_Task *t, las_List *l,
+                         const las_Wait *how);
+
+/* Wakes all tasks of the list, in order. */
+LAS_API void las_wakeall (las_List *l);
+
 #endif

@@ -65,6 +65,18 @@ int las_iscallable (lua_State *L, int i) {
 }
 
 
+int las_pushobjectname (lua_State *L, int i) {
+  int n, t;
+  for (n = 1; (t = lua_getiuservalue(L, i, n)) != LUA_TNONE; n++) {
+    if (t == LUA_TSTRING)
+      return 1;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return 0;
+}
+
+
 void las_setfuncs (lua_State *L, int state, const luaL_Reg *l) {
   lua_pushvalue(L, state);
   luaL_setfuncs(L, l, 1);

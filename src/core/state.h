@@ -103,6 +103,10 @@ LAS_API int las_iscallable (lua_State *L, int i);
 /* Length of a list argument: its field 'n', else its border. */
 LAS_API int las_listlen (lua_State *L, int i);
 
+/* Pushes the name of the object at 'i', which is the one string among its user
+   values. Has it one? [-0, +(1 if so), -] */
+LAS_API int las_pushobjectname (lua_State *L, int i);
+
 /* Raises unless every string key of the table at 'i' stands in 'names'
    (ends with NULL). 'what' is the function's name. */
 LAS_API void las_checkoptions (lua_State *L, int i,

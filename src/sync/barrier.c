@@ -5,9 +5,8 @@
 ** who comes then belongs to the next round.
 */
 
-#include <string.h>
-
-#include "sync/sync.h"
+#include "core/params.h"
+#include "sync/line.h"
 
 
 typedef struct Barrier {
@@ -25,7 +24,7 @@ static void leavebarrier (las_Task *t) {
 }
 
 static const las_Wait barrierwait = {.name = "barrier",
-                                     .leave = leavebarrier};
+                                     .leave = leavebarrier, .inslot1 = 1};
 
 
 static Barrier *checkbarrier (lua_State *L) {
@@ -33,13 +32,18 @@ static Barrier *checkbarrier (lua_State *L) {
 }
 
 
-/* Barrier(parties) */
+/* Barrier(parties) or Barrier{parties=, name=} */
 static int asyncio_Barrier (lua_State *L) {
-  lua_Integer parties = luaL_checkinteger(L, 1);
+  enum {PARTIES = 1, NAME};
+  static const las_Param params[] = {
+    {"parties", "be an integer", las_isinteger}, {NULL, NULL, NULL}
+  };
+  lua_Integer parties;
   Barrier *b;
+  las_params(L, 1, params);
+  parties = luaL_checkinteger(L, PARTIES);
   luaL_argcheck(L, parties >= 1, 1, "at least 1 expected");
-  b = (Barrier *)lua_newuserdatauv(L, sizeof(*b), LAS_USLOOP);
-  memset(b, 0, sizeof(*b));
+  b = (Barrier *)las_newobject(L, sizeof(*b), LAS_USLOOP, NAME);
   b->parties = parties;
   las_settype(L, LAS_TBARRIER);
   return 1;
@@ -75,16 +79,8 @@ static int waitk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-static int wait (lua_State *L, las_Task *t, Barrier *b);
-
-
-static int againk (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return wait(L, las_checkwake(L), (Barrier *)ctx);
-}
-
-
-static int wait (lua_State *L, las_Task *t, Barrier *b) {
+static int wait (lua_State *L, las_Task *t, void *barrier) {
+  Barrier *b = (Barrier *)barrier;
   if (b->broken)
     return raisebroken(L);
   if (b->waiting + 1 < b->parties) {
@@ -94,10 +90,8 @@ static int wait (lua_State *L, las_Task *t, Barrier *b) {
     las_park(t, &barrierwait, b);
     return lua_yieldk(L, 0, 0, waitk);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, (lua_KContext)b, againk);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, wait, b);
   wakeline(b, 0);
   lua_pushinteger(L, b->parties);
   return 1;
@@ -158,8 +152,8 @@ static int barrier_gc (lua_State *L) {
 
 static int barrier_tostring (lua_State *L) {
   Barrier *b = checkbarrier(L);
-  lua_pushfstring(L, "Barrier<state=%s, waiters=%I, parties=%I>",
-                  b->broken ? "broken" : "filling",
+  lua_pushfstring(L, "Barrier<%sstate=%s, waiters=%I, parties=%I>",
+                  las_nametext(L, 1), b->broken ? "broken" : "filling",
                   (LUAI_UACINT)b->waiting, (LUAI_UACINT)b->parties);
   return 1;
 }

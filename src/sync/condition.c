@@ -5,9 +5,8 @@
 ** wait, the lock is held again before it returns or raises.
 */
 
-#include <string.h>
-
-#include "sync/sync.h"
+#include "core/params.h"
+#include "sync/lock.h"
 
 
 enum {LOCK = LAS_USOWN, NUSER = LOCK};  /* user values */
@@ -21,9 +20,9 @@ typedef struct Condition {
 } Condition;
 
 static const las_Wait notifywait = {.name = "condition",
-                                    .leave = las_leavelist};
+                                    .leave = las_leavelist, .inslot1 = 1};
 static const las_Wait relockwait = {.name = "lock of a condition",
-                                    .leave = las_leavelist,
+                                    .leave = las_leavelist, .inslot1 = 1,
                                     .holder = las_lockholder};
 
 
@@ -49,20 +48,29 @@ static Condition *enter (lua_State *L, const char *fname, las_Task **t) {
 }
 
 
-/* Condition([lock]) */
+static int islock (lua_State *L, int i) {
+  return las_test(L, las_state(L), i, LAS_TLOCK) != NULL;
+}
+
+
+/* Condition([lock]) or Condition{lock=, name=} */
 static int asyncio_Condition (lua_State *L) {
+  enum {GIVEN = 1, NAME};
+  static const las_Param params[] = {
+    {"lock", "be an asyncio.Lock", islock}, {NULL, NULL, NULL}
+  };
   las_Lock *lk;
   Condition *c;
-  if (lua_isnoneornil(L, 1)) {
-    lua_settop(L, 0);
-    lk = las_newlock(L);
+  las_params(L, 1, params);
+  if (lua_isnil(L, GIVEN)) {
+    lk = las_newlock(L, NAME);
+    lua_replace(L, GIVEN);
   }
   else
-    lk = (las_Lock *)las_check(L, 1, LAS_TLOCK);
-  c = (Condition *)lua_newuserdatauv(L, sizeof(*c), NUSER);
-  memset(c, 0, sizeof(*c));
+    lk = (las_Lock *)las_check(L, GIVEN, LAS_TLOCK);
+  c = (Condition *)las_newobject(L, sizeof(*c), NUSER, NAME);
   c->lock = lk;
-  lua_pushvalue(L, 1);
+  lua_pushvalue(L, GIVEN);
   lua_setiuservalue(L, -2, LOCK);
   las_settype(L, LAS_TCONDITION);
   return 1;
@@ -314,10 +322,9 @@ static int test (lua_State *L) {
 }
 
 
-static int againk (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  (void)ctx;
-  las_checkwake(L);
+static int testagain (lua_State *L, las_Task *t, void *what) {
+  (void)t;
+  (void)what;
   return test(L);
 }
 
@@ -330,10 +337,8 @@ static int condition_wait_for (lua_State *L) {
   luaL_argexpected(L, las_iscallable(L, PREDICATE), PREDICATE, "function");
   checkheld(L);
   lua_settop(L, PREDICATE);
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, 0, againk);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, testagain, NULL);
   return test(L);
 }
 
@@ -349,8 +354,8 @@ static int condition_gc (lua_State *L) {
 
 static int condition_tostring (lua_State *L) {
   Condition *c = checkcondition(L);
-  lua_pushfstring(L, "Condition<state=%s, waiters=%d, lock waiters=%d>",
-                  c->lock->owner ? "locked" : "free",
+  lua_pushfstring(L, "Condition<%sstate=%s, waiters=%d, lock waiters=%d>",
+                  las_nametext(L, SELF), c->lock->owner ? "locked" : "free",
                   las_listcount(&c->line.waiters),
                   las_listcount(&c->lock->line.waiters));
   return 1;

@@ -5,9 +5,8 @@
 ** 'clear' nobody waits here.
 */
 
-#include <string.h>
-
-#include "sync/sync.h"
+#include "core/params.h"
+#include "sync/line.h"
 
 
 typedef struct Event {
@@ -15,7 +14,7 @@ typedef struct Event {
   int isset;
 } Event;
 
-static const las_Wait eventwait = {.name = "event", .leave = las_leavelist};
+static const las_Wait eventwait = {.name = "event", .leave = las_leavelist, .inslot1 = 1};
 
 
 static Event *checkevent (lua_State *L) {
@@ -23,15 +22,13 @@ static Event *checkevent (lua_State *L) {
 }
 
 
+/* Event() or Event{name=} */
 static int asyncio_Event (lua_State *L) {
-  Event *e = (Event *)lua_newuserdatauv(L, sizeof(*e), LAS_USLOOP);
-  memset(e, 0, sizeof(*e));
+  las_params(L, 1, las_noparams);
+  las_newobject(L, sizeof(Event), LAS_USLOOP, 1);
   las_settype(L, LAS_TEVENT);
   return 1;
 }
-
-
-static int waitevent (lua_State *L, las_Task *t, Event *e);
 
 
 /* It was set, whatever it is now. */
@@ -44,21 +41,14 @@ static int waitk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-static int againk (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return waitevent(L, las_checkwake(L), (Event *)ctx);
-}
-
-
-static int waitevent (lua_State *L, las_Task *t, Event *e) {
+static int waitevent (lua_State *L, las_Task *t, void *event) {
+  Event *e = (Event *)event;
   if (!e->isset) {
     las_waitin(L, t, &e->line.waiters, &eventwait);
     return lua_yieldk(L, 0, 0, waitk);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, (lua_KContext)e, againk);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, waitevent, e);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -102,7 +92,7 @@ static int event_gc (lua_State *L) {
 
 static int event_tostring (lua_State *L) {
   Event *e = checkevent(L);
-  lua_pushfstring(L, "Event<state=%s, waiters=%d>",
+  lua_pushfstring(L, "Event<%sstate=%s, waiters=%d>", las_nametext(L, 1),
                   e->isset ? "set" : "unset",
                   las_listcount(&e->line.waiters));
   return 1;

@@ -4,7 +4,30 @@
 ** A line keeps its loop alive, and so all of its tasks.
 */
 
-#include "sync/sync.h"
+#include <string.h>
+
+#include "sync/line.h"
+
+
+void *las_newobject (lua_State *L, size_t size, int nuser, int name) {
+  int named = (name != 0 && lua_isstring(L, name));
+  void *p = lua_newuserdatauv(L, size, nuser + named);
+  memset(p, 0, size);
+  if (las_unlikely(named)) {
+    lua_pushvalue(L, name);
+    lua_setiuservalue(L, -2, nuser + 1);
+  }
+  return p;
+}
+
+
+const char *las_nametext (lua_State *L, int i) {
+  if (las_pushobjectname(L, i))
+    lua_pushfstring(L, "name=%s, ", lua_tostring(L, -1));
+  else
+    lua_pushliteral(L, "");
+  return lua_tostring(L, -1);
+}
 
 
 void las_bindline (lua_State *L, int i, las_Line *line, las_Loop *lp,
@@ -15,25 +38,6 @@ void las_bindline (lua_State *L, int i, las_Line *line, las_Loop *lp,
   las_pushloop(L, lp);
   lua_setiuservalue(L, i, LAS_USLOOP);
   line->loop = lp;
-}
-
-
-void las_leavelist (las_Task *t) {
-  las_unlink((las_List *)t->what, &t->f.item);
-}
-
-
-void las_waitin (lua_State *L, las_Task *t, las_List *l,
-                 const las_Wait *how) {
-  las_checkcancel(L, t);
-  las_append(l, &t->f.item);
-  las_park(t, how, l);
-}
-
-
-void las_wakeall (las_List *l) {
-  while (*l != NULL)
-    las_wakefirst(l);
 }
 
 

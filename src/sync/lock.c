@@ -5,9 +5,8 @@
 ** between can take it, and a waiter that wakes has it.
 */
 
-#include <string.h>
-
-#include "sync/sync.h"
+#include "core/params.h"
+#include "sync/lock.h"
 
 
 /*
@@ -20,7 +19,7 @@ uint64_t las_lockholder (las_Task *t) {
   return las_owner(t->what, las_Lock, line.waiters)->owner;
 }
 
-static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist,
+static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist, .inslot1 = 1,
                                   .holder = las_lockholder};
 
 
@@ -56,10 +55,8 @@ static int acquirek (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* The task gave way: its turn has come again. */
-static int againk (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return las_acquirelock(L, las_checkwake(L), (las_Lock *)ctx);
+static int tryagain (lua_State *L, las_Task *t, void *lk) {
+  return las_acquirelock(L, t, (las_Lock *)lk);
 }
 
 
@@ -68,10 +65,8 @@ int las_acquirelock (lua_State *L, las_Task *t, las_Lock *lk) {
     las_waitin(L, t, &lk->line.waiters, &lockwait);
     return lua_yieldk(L, 0, (lua_KContext)lk, acquirek);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, (lua_KContext)lk, againk);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, tryagain, lk);
   lk->owner = t->id;
   lk->co = L;
   lua_settop(L, 1);
@@ -106,9 +101,9 @@ void las_closelock (lua_State *L, las_Lock *lk) {
 }
 
 
-las_Lock *las_newlock (lua_State *L) {
-  las_Lock *lk = (las_Lock *)lua_newuserdatauv(L, sizeof(*lk), LAS_USLOOP);
-  memset(lk, 0, sizeof(*lk));
+las_Lock *las_newlock (lua_State *L, int name) {
+  las_Lock *lk =
+      (las_Lock *)las_newobject(L, sizeof(*lk), LAS_USLOOP, name);
   las_settype(L, LAS_TLOCK);
   return lk;
 }
@@ -123,8 +118,10 @@ static las_Lock *checklock (lua_State *L) {
 }
 
 
+/* Lock() or Lock{name=} */
 static int asyncio_Lock (lua_State *L) {
-  las_newlock(L);
+  las_params(L, 1, las_noparams);
+  las_newlock(L, 1);
   return 1;
 }
 
@@ -168,7 +165,7 @@ static int lock_gc (lua_State *L) {
 
 static int lock_tostring (lua_State *L) {
   las_Lock *lk = checklock(L);
-  lua_pushfstring(L, "Lock<state=%s, waiters=%d>",
+  lua_pushfstring(L, "Lock<%sstate=%s, waiters=%d>", las_nametext(L, 1),
                   lk->owner ? "locked" : "free",
                   las_listcount(&lk->line.waiters));
   return 1;

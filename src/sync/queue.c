@@ -6,10 +6,9 @@
 ** it runs. So nothing has to be handed on, and nobody overtakes.
 */
 
-#include <string.h>
-
 #include "sync/store.h"
-#include "sync/sync.h"
+#include "core/params.h"
+#include "sync/line.h"
 
 
 enum Kind {FIFO, LIFO, PRIORITY};
@@ -17,7 +16,9 @@ enum Kind {FIFO, LIFO, PRIORITY};
 /* user values */
 enum {ITEMS = LAS_USOWN, GIVEN, LESS, NUSER = LESS};
 
-enum {SELF = 1, ITEM};
+enum {SELF = 1, ITEM};  /* stack of the methods */
+
+enum {MAXSIZE = 1, LESSTHAN};  /* arguments of the constructors */
 
 typedef struct Queue {
   las_Line getters;	/* first; they wait only while there is no item */
@@ -34,11 +35,11 @@ typedef struct Queue {
 } Queue;
 
 static const las_Wait getwait = {.name = "queue get",
-                                 .leave = las_leavelist};
+                                 .leave = las_leavelist, .inslot1 = 1};
 static const las_Wait putwait = {.name = "queue put",
-                                 .leave = las_leavelist};
+                                 .leave = las_leavelist, .inslot1 = 1};
 static const las_Wait joinwait = {.name = "queue join",
-                                  .leave = las_leavelist};
+                                  .leave = las_leavelist, .inslot1 = 1};
 
 
 /*
@@ -168,19 +169,17 @@ static Queue *enter (lua_State *L, const char *fname, las_Task **t) {
 }
 
 
+/* Makes a queue of the arguments MAXSIZE, [LESSTHAN,] and the name. */
 static int newqueue (lua_State *L, enum Kind kind) {
-  lua_Integer maxsize = luaL_optinteger(L, 1, 0);
-  Queue *q;
-  lua_settop(L, 2);
-  q = (Queue *)lua_newuserdatauv(L, sizeof(*q), NUSER);
-  memset(q, 0, sizeof(*q));
+  lua_Integer maxsize = luaL_optinteger(L, MAXSIZE, 0);
+  Queue *q = (Queue *)las_newobject(L, sizeof(*q), NUSER, lua_gettop(L));
   q->maxsize = maxsize;
   q->kind = (uint8_t)kind;
   q->items.ring.uservalue = ITEMS;
   q->items.less = LESS;
   q->given.uservalue = GIVEN;
   if (kind == PRIORITY) {
-    lua_pushvalue(L, 2);
+    lua_pushvalue(L, LESSTHAN);
     lua_setiuservalue(L, -2, LESS);
   }
   las_settype(L, LAS_TQUEUE);
@@ -188,21 +187,34 @@ static int newqueue (lua_State *L, enum Kind kind) {
 }
 
 
-/* Queue([maxsize]) */
+static const las_Param params[] = {
+  {"maxsize", "be an integer", las_isinteger}, {NULL, NULL, NULL}
+};
+
+
+/* Queue([maxsize]) or Queue{maxsize=, name=} */
 static int asyncio_Queue (lua_State *L) {
+  las_params(L, 1, params);
   return newqueue(L, FIFO);
 }
 
 
 static int asyncio_LifoQueue (lua_State *L) {
+  las_params(L, 1, params);
   return newqueue(L, LIFO);
 }
 
 
-/* PriorityQueue([maxsize [, less]]): less(a, b) in place of a < b */
+/* PriorityQueue([maxsize [, less]]) or PriorityQueue{maxsize=, less=, name=}:
+   less(a, b) in place of a < b */
 static int asyncio_PriorityQueue (lua_State *L) {
-  luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
-                   "function");
+  static const las_Param priorityparams[] = {
+    {"maxsize", "be an integer", las_isinteger},
+    {"less", "be a function", las_iscallable}, {NULL, NULL, NULL}
+  };
+  las_params(L, 1, priorityparams);
+  luaL_argexpected(L, lua_isnil(L, LESSTHAN) || las_iscallable(L, LESSTHAN),
+                   LESSTHAN, "function");
   return newqueue(L, PRIORITY);
 }
 
@@ -255,26 +267,16 @@ static int putk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-static int put (lua_State *L, las_Task *t, Queue *q);
-
-
-static int putagaink (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return put(L, las_checkwake(L), (Queue *)ctx);
-}
-
-
-static int put (lua_State *L, las_Task *t, Queue *q) {
+static int put (lua_State *L, las_Task *t, void *queue) {
+  Queue *q = (Queue *)queue;
   if (las_unlikely(q->shut))
     return raiseshut(L);
   if (isfull(q)) {
     las_waitin(L, t, &q->putters, &putwait);
     return lua_yieldk(L, 0, (lua_KContext)q, putk);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, (lua_KContext)q, putagaink);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, put, q);
   insert(L, q);
   return 0;
 }
@@ -347,10 +349,13 @@ static int getk (lua_State *L, int status, lua_KContext ctx) {
 static int get (lua_State *L, las_Task *t, Queue *q, enum AtEnd end);
 
 
-static int getagaink (lua_State *L, int status, lua_KContext ctx) {
-  Queue *q = (Queue *)lua_touserdata(L, SELF);
-  (void)status;
-  return get(L, las_checkwake(L), q, (enum AtEnd)ctx);
+static int getornil (lua_State *L, las_Task *t, void *queue) {
+  return get(L, t, (Queue *)queue, NIL);
+}
+
+
+static int getorraise (lua_State *L, las_Task *t, void *queue) {
+  return get(L, t, (Queue *)queue, RAISE);
 }
 
 
@@ -361,10 +366,8 @@ static int get (lua_State *L, las_Task *t, Queue *q, enum AtEnd end) {
     las_waitin(L, t, &q->getters.waiters, &getwait);
     return lua_yieldk(L, 0, end, getk);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, end, getagaink);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, (end == NIL) ? getornil : getorraise, q);
   take(L, q);
   return 1;
 }
@@ -375,7 +378,7 @@ static int queue_get (lua_State *L) {
   las_Task *t;
   Queue *q = enter(L, "Queue:get", &t);
   lua_settop(L, SELF);
-  return get(L, t, q, RAISE);
+  return getorraise(L, t, q);
 }
 
 
@@ -397,7 +400,7 @@ static int queue_next (lua_State *L) {
   las_Task *t;
   Queue *q = enter(L, "Queue:items", &t);
   lua_settop(L, SELF);
-  return get(L, t, q, NIL);
+  return getornil(L, t, q);
 }
 
 
@@ -445,24 +448,14 @@ static int joink (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-static int join (lua_State *L, las_Task *t, Queue *q);
-
-
-static int joinagaink (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return join(L, las_checkwake(L), (Queue *)ctx);
-}
-
-
-static int join (lua_State *L, las_Task *t, Queue *q) {
+static int join (lua_State *L, las_Task *t, void *queue) {
+  Queue *q = (Queue *)queue;
   if (q->unfinished > 0) {
     las_waitin(L, t, &q->joiners, &joinwait);
     return lua_yieldk(L, 0, 0, joink);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, (lua_KContext)q, joinagaink);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, join, q);
   return 0;
 }
 
@@ -537,9 +530,9 @@ static int queue_gc (lua_State *L) {
 static int queue_tostring (lua_State *L) {
   static const char *const names[] = {"Queue", "LifoQueue", "PriorityQueue"};
   Queue *q = checkqueue(L);
-  lua_pushfstring(L, "%s<%ssize=%I, maxsize=%I, getters=%d, putters=%d, "
+  lua_pushfstring(L, "%s<%s%ssize=%I, maxsize=%I, getters=%d, putters=%d, "
                   "joiners=%d, unfinished=%I>", names[q->kind],
-                  q->shut ? "state=shut down, " : "",
+                  las_nametext(L, SELF), q->shut ? "state=shut down, " : "",
                   (LUAI_UACINT)count(q), (LUAI_UACINT)q->maxsize,
                   las_listcount(&q->getters.waiters),
                   las_listcount(&q->putters), las_listcount(&q->joiners),

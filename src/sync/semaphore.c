@@ -5,9 +5,8 @@
 ** ones only while nobody waits.
 */
 
-#include <string.h>
-
-#include "sync/sync.h"
+#include "core/params.h"
+#include "sync/line.h"
 
 
 typedef struct Semaphore {
@@ -18,7 +17,7 @@ typedef struct Semaphore {
 } Semaphore;
 
 static const las_Wait semwait = {.name = "semaphore",
-                                 .leave = las_leavelist};
+                                 .leave = las_leavelist, .inslot1 = 1};
 
 
 static Semaphore *checksem (lua_State *L) {
@@ -32,11 +31,16 @@ static Semaphore *checksem (lua_State *L) {
 
 
 static Semaphore *newsem (lua_State *L) {
-  lua_Integer value = luaL_optinteger(L, 1, 1);
+  enum {VALUE = 1, NAME};
+  static const las_Param params[] = {
+    {"value", "be an integer", las_isinteger}, {NULL, NULL, NULL}
+  };
+  lua_Integer value;
   Semaphore *s;
+  las_params(L, 1, params);
+  value = luaL_optinteger(L, VALUE, 1);
   luaL_argcheck(L, value >= 0, 1, "value must not be negative");
-  s = (Semaphore *)lua_newuserdatauv(L, sizeof(*s), LAS_USLOOP);
-  memset(s, 0, sizeof(*s));
+  s = (Semaphore *)las_newobject(L, sizeof(*s), LAS_USLOOP, NAME);
   s->value = value;
   s->bound = LUA_MAXINTEGER;
   las_settype(L, LAS_TSEMAPHORE);
@@ -44,7 +48,7 @@ static Semaphore *newsem (lua_State *L) {
 }
 
 
-/* Semaphore([n]): n permits, 1 by default */
+/* Semaphore([n]) or Semaphore{value=, name=}: n permits, 1 by default */
 static int asyncio_Semaphore (lua_State *L) {
   newsem(L);
   return 1;
@@ -60,9 +64,6 @@ static int asyncio_BoundedSemaphore (lua_State *L) {
 }
 
 
-static int acquire (lua_State *L, las_Task *t, Semaphore *s);
-
-
 /* A permit was given to this task. */
 static int acquirek (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
@@ -73,21 +74,14 @@ static int acquirek (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-static int againk (lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return acquire(L, las_checkwake(L), (Semaphore *)ctx);
-}
-
-
-static int acquire (lua_State *L, las_Task *t, Semaphore *s) {
+static int acquire (lua_State *L, las_Task *t, void *semaphore) {
+  Semaphore *s = (Semaphore *)semaphore;
   if (s->value == 0) {
     las_waitin(L, t, &s->line.waiters, &semwait);
     return lua_yieldk(L, 0, (lua_KContext)s, acquirek);
   }
-  if (las_unlikely(las_spent(t->f.loop))) {
-    las_giveway(L, t);
-    return lua_yieldk(L, 0, (lua_KContext)s, againk);
-  }
+  if (las_unlikely(las_spent(t->f.loop)))
+    return las_again(L, t, acquire, s);
   s->value--;
   lua_settop(L, 1);
   return 1;
@@ -153,9 +147,9 @@ static int semaphore_gc (lua_State *L) {
 
 static int semaphore_tostring (lua_State *L) {
   Semaphore *s = checksem(L);
-  lua_pushfstring(L, "%s<value=%I, waiters=%d>",
+  lua_pushfstring(L, "%s<%svalue=%I, waiters=%d>",
                   s->bounded ? "BoundedSemaphore" : "Semaphore",
-                  (LUAI_UACINT)s->value, las_listcount(&s->line.waiters));
+                  las_nametext(L, 1), (LUAI_UACINT)s->value, las_listcount(&s->line.waiters));
   return 1;
 }
 
