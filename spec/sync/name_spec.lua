@@ -90,12 +90,14 @@ for _, kind in ipairs(kinds) do
       asyncio.set_event_loop(loop)
       local function size(...)
         local list = {}
+        for i = 1, 32 do list[i] = false end
         collectgarbage()
         collectgarbage("stop")
         local before = collectgarbage("count")
         for i = 1, 32 do list[i] = asyncio[name](...) end
         local after = collectgarbage("count")
         collectgarbage("restart")
+        assert.equal(32, #list)
         return math.floor((after - before) * 1024 / 32)
       end
       local plain = name == "Barrier" and 2 or nil
