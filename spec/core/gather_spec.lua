@@ -35,7 +35,9 @@ describe("gather", function()
   end))
 
   it("takes the length of its list from field n", testing.virtual(function()
-    local list = setmetatable({ n = 2 }, { __index = function(_, i) return nap(1, i) end })
+    local list = setmetatable({ n = 2 }, { __index = function(_, i)
+      return math.type(i) and nap(1, i) or nil
+    end })
     assert.same({ 1, 2, n = 2, failed = {} }, asyncio.gather(list))
   end))
 

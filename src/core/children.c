@@ -18,10 +18,12 @@ int las_listchildren (lua_State *L, const char *const options[]) {
   if (n == 1 && lua_istable(L, 1) && !las_isthing(L, 1)) {
     las_checkoptions(L, 1, options);
     n = las_listlen(L, 1);
-    lua_createtable(L, n, 0);
+    lua_createtable(L, las_listroom(L, 1, n), 0);
     for (i = 1; i <= n; i++) {
-      lua_geti(L, 1, i);
+      int missing = (lua_geti(L, 1, i) == LUA_TNIL);
       lua_rawseti(L, -2, i);
+      if (missing)  /* that is no child: its check says so */
+        n = i;
     }
     lua_insert(L, LAS_CLIST);
   }

@@ -34,7 +34,7 @@ enum {LAS_CLIST = 1, LAS_COPTIONS};
 
 /* Puts the arguments into a fresh table at LAS_CLIST; if they were one table,
    that stays at LAS_COPTIONS, else false. Its string keys must stand in
-   'options' (ends with NULL). Returns how many. */
+   'options' (ends with NULL). Returns how many; the last may be nil. */
 LAS_API int las_listchildren (lua_State *L, const char *const options[]);
 
 /* Number of the argument that the 'i'th child came from. */

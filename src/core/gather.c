@@ -196,11 +196,8 @@ static int asyncio_gather (lua_State *L) {
   las_Task *t = las_checktask(L, "gather");
   Gather *g;
   int keep = 0, n = las_listchildren(L, options);
-  if (lua_istable(L, OPTIONS)) {
-    lua_getfield(L, OPTIONS, "return_exceptions");
-    keep = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-  }
+  if (lua_istable(L, OPTIONS))
+    keep = las_optboolean(L, OPTIONS, 1, "return_exceptions");
   las_checkchildren(L, t, n);
   las_checkcancel(L, t);
   g = newgather(L, n, keep);

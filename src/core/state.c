@@ -42,16 +42,21 @@ las_State *las_pushstate (lua_State *L) {
 
 int las_listlen (lua_State *L, int i) {
   lua_Integer n;
-  if (lua_getfield(L, i, "n") != LUA_TNIL) {
-    int isnum;
+  int isnum = 1, named = (lua_getfield(L, i, "n") != LUA_TNIL);
+  if (named)
     n = lua_tointegerx(L, -1, &isnum);
-    luaL_argcheck(L, isnum && n >= 0 && n < INT_MAX / 2, i,
-                  "field 'n' must be the length of the list");
-  }
   else
     n = luaL_len(L, i);
   lua_pop(L, 1);
+  if (!isnum || n < 0 || n >= INT_MAX / 2)
+    luaL_argerror(L, i, named ? "field 'n' must be the length of the list"
+                              : "'#' does not give the length of the list");
   return (int)n;
+}
+
+
+int las_listroom (lua_State *L, int i, int n) {
+  return ((lua_Unsigned)n < lua_rawlen(L, i)) ? n : (int)lua_rawlen(L, i);
 }
 
 
@@ -211,6 +216,16 @@ void las_checkoptions (lua_State *L, int i, const char *const names[]) {
 }
 
 
+int las_optboolean (lua_State *L, int i, int arg, const char *name) {
+  int t = lua_getfield(L, i, name), on = lua_toboolean(L, -1);
+  if (t != LUA_TNIL && t != LUA_TBOOLEAN)
+    luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' must be a boolean",
+                                        name));
+  lua_pop(L, 1);
+  return on;
+}
+
+
 lua_Integer las_optbytes (lua_State *L, int i, const char *name,
                           lua_Integer least, lua_Integer most) {
   lua_Integer n = -1;
@@ -223,6 +238,12 @@ lua_Integer las_optbytes (lua_State *L, int i, const char *name,
   }
   lua_pop(L, 1);
   return n;
+}
+
+
+void las_checknone (lua_State *L, int i) {
+  if (las_unlikely(!lua_isnoneornil(L, i)))
+    luaL_typeerror(L, i, "no argument");
 }
 
 

@@ -100,8 +100,14 @@ LAS_API void *las_check (lua_State *L, int i, enum las_Type t);
 /* A function, or a value with a '__call' metamethod? */
 LAS_API int las_iscallable (lua_State *L, int i);
 
-/* Length of a list argument: its field 'n', else its border. */
+/* Length of a list argument: its field 'n', else what '#' gives. Raises an
+   argument error unless it can be one. It may still lie: who goes by it
+   stops where the list does, or reserves room by las_listroom. */
 LAS_API int las_listlen (lua_State *L, int i);
+
+/* How much room to reserve for 'n' values of the list at 'i': no more than
+   it has elements of its own. */
+LAS_API int las_listroom (lua_State *L, int i, int n);
 
 /* Pushes the name of the object at 'i', which is the one string among its user
    values. Has it one? [-0, +(1 if so), -] */
@@ -111,6 +117,13 @@ LAS_API int las_pushobjectname (lua_State *L, int i);
    (ends with NULL). 'what' is the function's name. */
 LAS_API void las_checkoptions (lua_State *L, int i,
                                const char *const names[]);
+
+/* Option 'name' of the table at 'i', which was argument 'arg': is it on? A
+   boolean or nil. Raises. */
+LAS_API int las_optboolean (lua_State *L, int i, int arg, const char *name);
+
+/* Raises an argument error if there is an argument 'i'. */
+LAS_API void las_checknone (lua_State *L, int i);
 
 /* Option 'name' of the table at 'i', which Lua takes for an integer: a number
    of bytes from 'least' to 'most'. -1 if it is nil. Raises. */

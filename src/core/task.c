@@ -96,8 +96,7 @@ static int newextra (lua_State *L, int i) {
   };
   int eager, name, context;
   las_checkoptions(L, i, names);
-  lua_getfield(L, i, "eager_start");
-  eager = lua_toboolean(L, -1);
+  eager = las_optboolean(L, i, i, "eager_start");
   name = lua_getfield(L, i, "name");
   luaL_argcheck(L, name == LUA_TNIL || name == LUA_TSTRING, i,
                 "option 'name' must be a string");
@@ -113,7 +112,6 @@ static int newextra (lua_State *L, int i) {
   }
   else
     lua_pop(L, 1);  /* nil of the name stays */
-  lua_remove(L, -2);  /* eager_start */
   return eager;
 }
 
@@ -141,7 +139,7 @@ static void setextra (lua_State *L, las_Task *t, int extra) {
    Returns how many arguments. */
 static int unpackoptions (lua_State *L, int i) {
   int k, n = las_listlen(L, i);
-  luaL_checkstack(L, n + 8, "too many arguments");
+  luaL_argcheck(L, lua_checkstack(L, n + 8), i, "too many arguments");
   for (k = 1; k <= n; k++)
     lua_geti(L, i, k);
   if (n == 0)

@@ -628,7 +628,9 @@ static int core_group_errors (lua_State *L) {
 /* TaskGroup() */
 static int asyncio_TaskGroup (lua_State *L) {
   las_Task *t = las_checktask(L, "TaskGroup");
-  Group *g = (Group *)lua_newuserdatauv(L, sizeof(*g), NUSER);
+  Group *g;
+  las_checknone(L, 1);
+  g = (Group *)lua_newuserdatauv(L, sizeof(*g), NUSER);
   memset(g, 0, sizeof(*g));
   g->abort.item.type = LAS_WATCH;
   g->abort.told = onabort;
@@ -648,6 +650,7 @@ static int asyncio_TaskGroup (lua_State *L) {
 /* group:cancel(): children and body; this makes no error of the group */
 static int group_cancel (lua_State *L) {
   Group *g = checkself(L, "cancel");
+  las_checknone(L, 2);
   if (!g->left)
     abortgroup(g);
   return 0;

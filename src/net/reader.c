@@ -554,7 +554,7 @@ static void checkseparator (lua_State *L) {
   }
   n = las_listlen(L, ARG);
   luaL_argcheck(L, n > 0, ARG, "no separator in the list");
-  lua_createtable(L, n, 0);
+  lua_createtable(L, las_listroom(L, ARG, n), 0);
   for (i = 1; i <= n; i++) {
     lua_geti(L, ARG, i);
     luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0,
