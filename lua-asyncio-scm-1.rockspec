@@ -55,6 +55,7 @@ build = {
         "src/core/report.c",
         "src/core/run.c",
         "src/core/sigint.c",
+        "src/core/since.c",
         "src/core/state.c",
         "src/core/step.c",
         "src/core/task.c",

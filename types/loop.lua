@@ -158,8 +158,9 @@ function Loop:call_later(delay, f, ...) end
 function Loop:call_at(when, f, ...) end
 
 --- Makes a pending future of this loop.
+---@param options asyncio.Named?
 ---@return asyncio.Future
-function Loop:create_future() end
+function Loop:create_future(options) end
 
 --- Starts a task on this loop, which need not run yet.
 ---@param f asyncio.Startable

@@ -168,49 +168,70 @@ function Queue:full() end
 ---@return integer
 function Queue:maxsize() end
 
+--- What constructors take in a table. Those that take something else, too, take it by its name or in its place.
+---@class asyncio.Named
+---@field name string? shown by `tostring` and in reports of what tasks wait for
+
+---@class asyncio.ConditionOptions: asyncio.Named
+---@field lock asyncio.Lock?
+
+---@class asyncio.BarrierOptions: asyncio.Named
+---@field parties integer
+
+---@class asyncio.SemaphoreOptions: asyncio.Named
+---@field value integer?
+
+---@class asyncio.QueueOptions: asyncio.Named
+---@field maxsize integer?
+
+---@class asyncio.PriorityQueueOptions: asyncio.QueueOptions
+---@field less (fun(a: any, b: any): boolean)?
+
 ---@class asyncio
 local asyncio = {}
 
 --- Makes a lock that is free.
+---@param options asyncio.Named?
 ---@return asyncio.Lock
-function asyncio.Lock() end
+function asyncio.Lock(options) end
 
 --- Makes an event that is not set.
+---@param options asyncio.Named?
 ---@return asyncio.Event
-function asyncio.Event() end
+function asyncio.Event(options) end
 
 --- Makes a condition.
----@param lock asyncio.Lock? a new one by default
+---@param lock (asyncio.Lock|asyncio.ConditionOptions)? a new one by default
 ---@return asyncio.Condition
 function asyncio.Condition(lock) end
 
 --- Makes a barrier.
----@param parties integer at least 1
+---@param parties integer|asyncio.BarrierOptions at least 1
 ---@return asyncio.Barrier
 function asyncio.Barrier(parties) end
 
 --- Makes a semaphore.
----@param n integer? permits; 1 by default
+---@param n (integer|asyncio.SemaphoreOptions)? permits; 1 by default
 ---@return asyncio.Semaphore
 function asyncio.Semaphore(n) end
 
 --- Makes a semaphore that raises when more permits come back than there were.
----@param n integer? permits; 1 by default
+---@param n (integer|asyncio.SemaphoreOptions)? permits; 1 by default
 ---@return asyncio.Semaphore
 function asyncio.BoundedSemaphore(n) end
 
 --- Makes a queue whose items come out as they went in.
----@param maxsize integer? no limit if 0 or less; 0 by default
+---@param maxsize (integer|asyncio.QueueOptions)? no limit if 0 or less; 0 by default
 ---@return asyncio.Queue
 function asyncio.Queue(maxsize) end
 
 --- Makes a queue whose last item comes out first.
----@param maxsize integer? no limit if 0 or less; 0 by default
+---@param maxsize (integer|asyncio.QueueOptions)? no limit if 0 or less; 0 by default
 ---@return asyncio.Queue
 function asyncio.LifoQueue(maxsize) end
 
 --- Makes a queue whose least item comes out first, equal ones as they went in.
----@param maxsize integer? no limit if 0 or less; 0 by default
+---@param maxsize (integer|asyncio.PriorityQueueOptions)? no limit if 0 or less; 0 by default
 ---@param less (fun(a: any, b: any): boolean)? `<` by default
 ---@return asyncio.Queue
 function asyncio.PriorityQueue(maxsize, less) end

@@ -88,9 +88,13 @@ function asyncio.eager_task_factory(loop, f, options) end
 ---@return asyncio.TaskFactory
 function asyncio.create_eager_task_factory(constructor) end
 
+---@class asyncio.FutureOptions: asyncio.Named
+---@field loop asyncio.Loop?
+
 --- Makes a future of the running loop, or else of the one set by `set_event_loop`.
+---@param loop (asyncio.Loop|asyncio.FutureOptions)? the loop that it belongs to
 ---@return asyncio.Future
-function asyncio.Future() end
+function asyncio.Future(loop) end
 
 --- Makes a task and asks no factory: what factories end in.
 ---@param loop asyncio.Loop

@@ -20,9 +20,28 @@ function asyncio.call_graph(future) end
 ---@param file? file* where to; standard error without it
 function asyncio.print_call_graph(future, file) end
 
+---@class asyncio.DumpOptions
+---@field file file*? where to; standard error without it
+---@field group boolean? true to join tasks that wait at the same place, with their number
+
 --- Writes what every task of the running loop is doing: its state, what it waits for and its stack.
----@param file? file* where to; standard error without it
-function asyncio.dump(file) end
+---@param options? file*|asyncio.DumpOptions where to, or options
+function asyncio.dump(options) end
+
+--- What one task is doing.
+---@class asyncio.TaskInfo
+---@field task asyncio.Task
+---@field name string
+---@field state "new"|"ready"|"running"|"waiting"
+---@field place string? `FILE:LINE` where it is
+---@field waits_for string? what it waits for, as dumps say it
+---@field since number? loop time, in seconds, at which it began to wait; only where steps are watched
+---@field context asyncio.Context?
+
+--- Tells what every task of a loop is doing.
+---@param loop? asyncio.Loop the running one without it
+---@return asyncio.TaskInfo[]
+function asyncio.tasks(loop) end
 
 --- Calls `f(...)` in the current task and holds time slices off meanwhile; `f` may still wait.
 ---@async

@@ -88,6 +88,7 @@ local asyncio = {
   call_graph = view.call_graph,
   print_call_graph = view.print_call_graph,
   dump = view.dump,
+  tasks = view.tasks,
   uninterrupted = tasks.uninterrupted,
 
   -- errors

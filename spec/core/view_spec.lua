@@ -220,6 +220,26 @@ describe("a dump", function()
     assert.matches(here, file.text(), 1, true)
   end)
 
+  it("joins tasks that wait at the same place, if so asked", testing.virtual(function()
+    local queue = asyncio.Queue { name = "jobs" }
+    local function worker() queue:get() end
+    for i = 1, 5 do
+      waiting("worker " .. i, worker)
+    end
+    waiting("sleeper", function() asyncio.sleep(1) end)
+    turns(1)
+    local file, plain = paper(), paper()
+    asyncio.dump { group = true, file = file }
+    asyncio.dump { file = plain }
+    local _, groups = file.text():gsub("stack traceback:", "")
+    local _, tasks = plain.text():gsub("stack traceback:", "")
+    assert.same({ 3, 7 }, { groups, tasks })
+    assert.matches("\n5 tasks: Task<name=worker 1,[^\n]*, Task<name=worker 2,[^\n]*, Task<name=worker 3,"
+      .. "[^\n]*> and 2 more wait for queue get 'jobs'\nstack traceback:\n", file.text())
+    assert.matches("\nTask<name=sleeper,[^\n]*> waits for sleep\n", file.text())
+    cancel_all()
+  end))
+
   it("needs a running loop and a file", function()
     local text = witness.text(function() asyncio.dump() end) local here = witness.line()
     assert.equal(here .. " no running event loop", text)
@@ -262,5 +282,66 @@ describe("a dump", function()
 
   it("on a signal needs the name of one", function()
     assert.matches("SIGKILL", witness.text(asyncio.run, { print, dump_on = "SIGKILL" }))
+  end)
+end)
+
+describe("the list of tasks", function()
+  it("has what each is doing, in plain values", testing.virtual(function()
+    local lock = asyncio.Lock { name = "door" }
+    local variable = asyncio.ContextVar("variable")
+    local holder = waiting("holder", function() lock:acquire() asyncio.sleep(1) lock:release() end)
+    turns(1)
+    variable:set(1)
+    waiting("next", function() lock:acquire() lock:release() end)
+    turns(1)
+    waiting("new", print)
+    local found = {}
+    for _, entry in ipairs(asyncio.tasks()) do
+      found[entry.name] = entry
+      assert.equal(entry.name, entry.task:get_name())
+    end
+    assert.same({ "waiting", "sleep", holder },
+      { found.holder.state, found.holder.waits_for, found.holder.task })
+    assert.matches("^spec/core/view_spec.lua:%d+$", found.holder.place)
+    assert.equal("waiting", found.next.state)
+    assert.matches("^lock 'door' held by Task<name=holder,", found.next.waits_for)
+    assert.equal(1, variable.get and found.next.context:run(function() return variable:get() end))
+    assert.same({ nil, "new" }, { found.new.waits_for, found.new.state })
+    assert.is_nil(found.new.place)
+    assert.equal("running", found[asyncio.current_task():get_name()].state)
+    cancel_all()
+  end))
+
+  it("has since when they wait, while steps are watched", testing.virtual(function()
+    local loop = asyncio.get_running_loop()
+    local function since()
+      local found = {}
+      for _, entry in ipairs(asyncio.tasks(loop)) do
+        found[entry.name] = entry.since
+      end
+      return found
+    end
+    waiting("unwatched", function() asyncio.sleep(100) end)
+    asyncio.sleep(1)
+    loop:set_debug(true)
+    waiting("watched", function() asyncio.sleep(1) asyncio.sleep(100) end)
+    asyncio.sleep(3)
+    assert.same({ watched = loop:time() - 2 }, since())
+    loop:set_debug(false)
+    assert.same({}, since())
+    cancel_all()
+  end))
+
+  it("may be that of a loop that does not run", function()
+    local loop <close> = testing.new_event_loop()
+    witness.reports(loop)
+    loop:create_task { name = "alone", print }
+    local list = asyncio.tasks(loop)
+    assert.same({ 1, "alone", "new" }, { #list, list[1].name, list[1].state })
+    local ok, err = pcall(function() asyncio.tasks() end) local here = witness.line()
+    assert.is_false(ok)
+    assert.equal(here .. " no running event loop", err)
+    assert.matches("bad argument #1 to 'tasks' %(asyncio.Loop expected, got table%)",
+      witness.text(asyncio.tasks, {}))
   end)
 end)

@@ -75,6 +75,29 @@ static int core_number (lua_State *L) {
 }
 
 
+/* phase(task): "new", "ready", "running", "waiting" or "done"; the place where
+   it is, the moment since when it waits, and its context; nil for what there is
+   not, or is not known */
+static int core_phase (lua_State *L) {
+  static const char *const phases[] = {
+    "new", "ready", "running", "waiting", "done"
+  };
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  uint64_t since = las_since(t->f.loop, t);
+  lua_pushstring(L, phases[t->f.item.phase]);
+  if (t->co != NULL)
+    las_pushplace(L, t->co);
+  else
+    lua_pushnil(L);
+  if (since != 0)
+    lua_pushnumber(L, (lua_Number)since / 1e9);
+  else
+    lua_pushnil(L);
+  las_pushcontextof(L, 1);
+  return 4;
+}
+
+
 /* created(future): the stack that made a task in debug mode, else nil */
 static int core_created (lua_State *L) {
   las_checkfuture(L, 1);
@@ -88,6 +111,7 @@ void las_opengraph (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"waiting", core_waiting},
     {"number", core_number},
+    {"phase", core_phase},
     {"created", core_created},
     {NULL, NULL}
   };

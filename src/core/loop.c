@@ -91,6 +91,7 @@ static void closeuv (las_Loop *lp) {
   las_leavesigint(lp, NULL);
   las_leavedump(lp);
   las_stopwatch(lp);
+  las_dropsince(lp);
   while (lp->resources != NULL) {
     las_Resource *r = lp->resources;
     las_disown(lp, r);

@@ -7,6 +7,7 @@
 #define las_loop_h
 
 #include "core/future.h"
+#include "core/since.h"
 
 
 #define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
@@ -110,6 +111,7 @@ struct las_Loop {
     volatile uint8_t calling;	/* is it a callback that runs? */
     char name[64];	/* of the task that is stepped */
   } watch;
+  las_Since since;	/* when tasks began to wait, if steps are watched */
   uv_loop_t uv;
   uv_timer_t timer;	/* serves the heap */
   uv_async_t async;	/* wakes the loop from threads and signals */

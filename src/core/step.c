@@ -294,8 +294,10 @@ void las_step (las_Loop *lp, las_Task *t) {
   lp->current = outer;
   lp->driven = driven;
   lp->budget = budget;
-  if (las_unlikely(lp->watch.dog != NULL))
+  if (las_unlikely(lp->watch.dog != NULL)) {
     las_noteend(lp);
+    las_notesince(lp, t);
+  }
   if (las_likely(status == LUA_YIELD)) {
     if (las_unlikely(n > 0))
       lua_pop(co, n);

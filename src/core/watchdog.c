@@ -395,6 +395,7 @@ void las_startwatch (las_Loop *lp) {
 
 
 void las_stopwatch (las_Loop *lp) {
+  las_dropsince(lp);
   stop(&lp->watch.dog);
   stop(&lp->watch.clock);
   lp->watch.late = 0;
