@@ -176,12 +176,12 @@ wait_for gives each job half a second:
   good job 2
   bad  job 3 failed
   good job 4
-  bad  TimeoutError: the time ran out
-  bad  TimeoutError: the time ran out
-  bad  TimeoutError: the time ran out
-  bad  TimeoutError: the time ran out
-  bad  TimeoutError: the time ran out
-  bad  TimeoutError: the time ran out
+  bad  TimeoutError: timed out after 0.45 s
+  bad  TimeoutError: timed out after 0.45 s
+  bad  TimeoutError: timed out after 0.45 s
+  bad  TimeoutError: timed out after 0.45 s
+  bad  TimeoutError: timed out after 0.45 s
+  bad  TimeoutError: timed out after 0.45 s
 timeout gives a whole block one second:
   job 1, job 2, job 4
   timed out: true
@@ -190,11 +190,11 @@ as_completed gives jobs as they finish, until the time is over:
   job 2
   job 3 failed
   job 4
-  TimeoutError: the time ran out
+  TimeoutError: timed out after 0.45 s (limit set at examples/gather_errors.lua:61)
 a TaskGroup cancels the rest at the first failure, and raises all there were:
   ExceptionGroup: unhandled errors in a TaskGroup (2 errors)
     1. job 3 failed
-    2. TimeoutError: the time ran out
+    2. TimeoutError: timed out after 0.3 s
 ]], example.run("gather_errors"))
   end)
 

@@ -46,7 +46,7 @@ function asyncio.timeout(delay) end
 ---@return asyncio.Timeout
 function asyncio.timeout_at(when) end
 
---- A time limit, which ends where its variable is closed and raises TimeoutError there if the time ran out.
+--- A time limit, which ends where its variable is closed and raises TimeoutError there if the limit was reached.
 ---@class asyncio.Timeout
 local Timeout = {}
 

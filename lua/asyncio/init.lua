@@ -11,7 +11,7 @@ local report = require "asyncio.report"
 local streams = require "asyncio.streams"
 local view = require "asyncio.view"
 local taskgroup = require "asyncio.taskgroup"
-local scopes = require "asyncio.scopes"
+local timeouts = require "asyncio.timeouts"
 
 local asyncio = {
   -- running
@@ -61,8 +61,8 @@ local asyncio = {
   ALL_COMPLETED = "ALL_COMPLETED",
   FIRST_COMPLETED = "FIRST_COMPLETED",
   FIRST_EXCEPTION = "FIRST_EXCEPTION",
-  fail_after = scopes.fail_after,
-  move_on_after = scopes.move_on_after,
+  fail_after = timeouts.fail_after,
+  move_on_after = timeouts.move_on_after,
   TaskGroup = taskgroup.TaskGroup,
   task_group = taskgroup.task_group,
 

@@ -22,8 +22,8 @@ describe("a timeout scope", function()
       scope = s
       asyncio.sleep(10)
     end)
-    assert.same({ 3, true, start + 3, "TimeoutError: the time ran out" },
-      { now() - start, scope:expired(), scope:when(), tostring(err) })
+    assert.same({ 3, true, start + 3, "TimeoutError: timed out after 3 s" },
+      { now() - start, scope:expired(), scope:when(), tostring(err):match("^.- s%f[ ]") })
     assert.equal(0, asyncio.current_task():cancelling())
   end))
 

@@ -21,6 +21,8 @@
 #include "core/fork.h"
 #include "core/report.h"
 #include "core/context.h"
+#include "core/reason.h"
+#include "core/site.h"
 #include "core/await.h"
 #include "core/job.h"
 

@@ -177,12 +177,17 @@ void las_pusherror (lua_State *L, int i) {
       lua_remove(L, -2);
     }
     lua_setfield(L, -2, "message");
+    if (f->loop->current)
+      las_addreason(L, f->loop->current);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, i, LAS_UVALUE);
     f->item.flags |= LAS_FERROBJ;
   }
-  else
+  else {
     lua_getiuservalue(L, i, LAS_UVALUE);
+    if (f->item.state == LAS_CANCELLED && f->loop->current)
+      las_addawaiter(L, f->loop->current);
+  }
 }
 
 

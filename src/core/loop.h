@@ -8,6 +8,7 @@
 
 #include "core/future.h"
 #include "core/since.h"
+#include "core/reason.h"
 
 
 #define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
@@ -61,6 +62,7 @@ struct las_Loop {
   uint32_t ntasks;	/* tasks that are not done */
   uint32_t cancelpass;	/* number of the cancel under way */
   las_Work *work;	/* what the cancel under way still has to do */
+  las_Reasons reasons;	/* of scopes that cancelled their tasks */
   uint32_t busy;	/* look-ups and the like: they keep it waiting */
   uint8_t virtual;	/* is the clock virtual? */
   uint8_t stop;		/* end of the run asked for */

@@ -158,10 +158,12 @@ static int raisecancel (lua_State *L, las_Task *t) {
     lua_setfield(L, -3, "message");
     lua_pushnil(L);
     las_setextra(L, -2, LAS_XMESSAGE);
-  }
-  else
     lua_pop(L, 1);
-  lua_pop(L, 1);
+  }
+  else {
+    lua_pop(L, 2);
+    las_addreason(L, t);
+  }
   return lua_error(L);
 }
 

@@ -92,7 +92,8 @@ static int taskerror (lua_State *L) {
   lua_settop(L, 1);
   A = lp->anchor;
   las_pushanchored(L, lp, lp->current->f.item.slot);  /* task at 2 */
-  las_errortrace(L, lp);
+  if (!las_pushstack(L, 1))
+    las_errortrace(L, lp);
   las_forgeterror(L, lp);
   las_setextra(L, 2, LAS_XPLACE);
   las_setextra(L, 2, LAS_XTRACEBACK);

@@ -29,7 +29,8 @@ typedef struct Crowd {
 } Crowd;
 
 /* user values: list of futures (a given one is taken out) */
-enum {CHILDREN = 1, LOOP, NUSER = LOOP};
+enum {CHILDREN = 1, LOOP, LATE, NUSER = LATE};	/* LATE: what the TimeoutError
+				says, if there is a limit */
 
 /* stack of a call: list of futures, options, the Crowd */
 enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, CROWD};
@@ -334,8 +335,10 @@ static int next (lua_State *L, las_Task *t, Crowd *c) {
     lua_pushnil(L);
     return 1;
   }
-  if (c->expired)
-    return las_error(L, "TimeoutError", "the time ran out");
+  if (c->expired) {
+    lua_getiuservalue(L, 1, LATE);
+    return las_error(L, "TimeoutError", "%s", lua_tostring(L, -1));
+  }
   las_checkcancel(L, t);
   c->task = t;
   las_park(t, &nextwait, c);
@@ -400,8 +403,13 @@ static int asyncio_as_completed (lua_State *L) {
   las_checkchildren(L, t, n);
   las_startchildren(L, t->f.loop, n);
   c = newcrowd(L, t->f.loop, las_dedupchildren(L, n), NEXT);
-  if (limited)
+  if (limited) {
+    las_Site site;
+    las_setsite(L, 1, &site);
+    las_pushtimedout(L, seconds, &site);
+    lua_setiuservalue(L, CROWD, LATE);
     arm(L, c, seconds);
+  }
   las_watchchildren(&c->all);
   lua_pushnil(L);
   lua_pushnil(L);

@@ -1,10 +1,10 @@
---- Scopes that are functions: time limits which may end without an error.
+--- Time limits that are functions: they may end without an error.
 -- A closing variable can replace an error but not swallow it; a call can.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
 
-local scopes = {}
+local timeouts = {}
 
 local optional_seconds = check.optional(check.seconds)
 
@@ -18,17 +18,17 @@ end
 
 --- Runs `f(...)` with a time limit.
 -- @param delay seconds, or nil for no limit
--- @return the results; raises TimeoutError when the time ran out
-function scopes.fail_after(delay, f, ...)
+-- @return the results; raises TimeoutError when the limit was reached
+function timeouts.fail_after(delay, f, ...)
   check.task "fail_after"
   check.argument("fail_after", 1, delay, optional_seconds)
   check.argument("fail_after", 2, f, check.callable)
-  local _ <close> = core.timeout(delay)
+  local _ <close> = core.limit(delay, 2)
   return call(f, ...)
 end
 
 local function limited(outcome, delay, f, ...)
-  local _ <close> = core.timeout(delay)
+  local _ <close> = core.limit(delay, 4)  -- past pcall and move_on_after
   local results = table.pack(pcall(call, f, ...))
   outcome.results = results
   if not results[1] then
@@ -36,9 +36,9 @@ local function limited(outcome, delay, f, ...)
   end
 end
 
---- Runs `f(...)` with a time limit, and moves on when the time runs out.
+--- Runs `f(...)` with a time limit, and moves on when it is reached.
 -- @return true and the results, or false
-function scopes.move_on_after(delay, f, ...)
+function timeouts.move_on_after(delay, f, ...)
   check.task "move_on_after"
   check.argument("move_on_after", 1, delay, optional_seconds)
   check.argument("move_on_after", 2, f, check.callable)
@@ -53,4 +53,4 @@ function scopes.move_on_after(delay, f, ...)
   error(err, 0)
 end
 
-return scopes
+return timeouts
