@@ -55,14 +55,39 @@ local function module_for(text)
   return example.virtual
 end
 
+local function call_all(list)
+  for _, f in ipairs(list) do
+    f()
+  end
+end
+
+-- What an example needs of busted: one block, whose tests run at once.
+local function small_busted()
+  local before, after = {}, {}
+  return {
+    describe = function(_, body) body() end,
+    it = function(_, body)
+      call_all(before)
+      body()
+      call_all(after)
+    end,
+    before_each = function(f) before[#before + 1] = f end,
+    after_each = function(f) after[#after + 1] = f end,
+  }
+end
+
 local function run(block)
   local module = module_for(block.text)
   local environment, output = example.environment(module)
+  local busted = small_busted()
   environment.asyncio = module
   environment.assert = luassert
-  environment.describe = function(_, body) body() end
-  environment.it = environment.describe
-  assert(load(block.text, "@example.lua", "t", environment))()
+  environment.describe, environment.it = busted.describe, busted.it
+  local real = package.loaded.busted
+  package.loaded.busted = busted
+  local ok, err = pcall(assert(load(block.text, "@example.lua", "t", environment)))
+  package.loaded.busted = real
+  assert(ok, err)
   return output()
 end
 

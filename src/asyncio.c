@@ -23,6 +23,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openpark(L, state);
   las_openloop(L, state);
   las_openfork(L, state);
+  las_openorigin(L, state);
   las_opendump(L, state);
   las_opengraph(L, state);
   las_openrun(L, state);

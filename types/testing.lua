@@ -10,12 +10,12 @@ local testing = {}
 --- Options of a loop for tests.
 ---@class asyncio.ClockOptions
 ---@field clock asyncio.Clock? "real" by default
----@field autojump number? real seconds without an event before virtual time jumps
+---@field autojump number? real seconds without an event before virtual time jumps; 0 by default, 0.01 while sockets are open
 
 --- Options of a test.
 ---@class asyncio.TestOptions: asyncio.ClockOptions
 ---@field timeout number? deadline in real seconds, whatever the clock; 10 by default
----@field leaks boolean? true: what is left over is not looked for
+---@field leaks boolean? true: the test may leave things behind; they are ended all the same
 
 --- Options of `testing.run`, in one table with the test and its arguments.
 ---@class asyncio.TestRunOptions: asyncio.TestOptions
@@ -46,5 +46,20 @@ function testing.async(f, options) end
 ---@param options asyncio.TestOptions?
 ---@return fun(...)
 function testing.virtual(f, options) end
+
+--- Has a function run before each test of the present `describe` that was made by `async` or `virtual`, in its task.
+---@param f async fun()
+function testing.before_each(f) end
+
+--- Has a function run after each test of the present `describe`, however that ended; the last one comes first.
+---@param f async fun()
+function testing.after_each(f) end
+
+--- Calls a function every 10 ms until it raises no error and returns nothing, or a true value.
+---@async
+---@param f async fun(): ...
+---@param timeout number? seconds of the loop's clock; 1 by default
+---@return any ... what the function returned then
+function testing.eventually(f, timeout) end
 
 return testing

@@ -84,6 +84,32 @@ local function is_running()
   return (pcall(core.get_running_loop))
 end
 
+--- The signal for dumps that the environment names, or nil.
+local function dump_signal_of_environment(level)
+  local signal = os.getenv "LUA_ASYNCIO_DUMP_ON"
+  if signal == nil or signal == "" then
+    return nil
+  end
+  local what = dump_signal(signal)
+  if what then
+    error(("LUA_ASYNCIO_DUMP_ON: %s"):format(what), level + 1)
+  end
+  return signal
+end
+
+--- Has all tasks dumped on a signal. One of the environment goes to the first
+-- of several loops.
+local function start_dumps(self, level)
+  local asked = self.options.dump_on
+  local signal = asked or dump_signal_of_environment(level + 1)
+  if signal then
+    local ok, err = pcall(core.dump_on, self.loop, signal, view.dump)
+    if not ok and asked then
+      error(err, level + 1)
+    end
+  end
+end
+
 --- The loop, made when it is first asked for. `level` is that of errors.
 local function get_loop(self, level)
   if self.state == "closed" then
@@ -100,12 +126,7 @@ local function get_loop(self, level)
     if self.options.watchdog or self.options.time_slice then
       core.watch(self.loop, self.options.watchdog, self.options.time_slice)
     end
-    if self.options.dump_on then
-      local ok, err = pcall(core.dump_on, self.loop, self.options.dump_on, view.dump)
-      if not ok then
-        error(err, level + 1)
-      end
-    end
+    start_dumps(self, level + 1)
     self.context = core.has_contexts() and core.copy_context() or nil
     self.state = "open"
   elseif self.loop:is_closed() then

@@ -2,6 +2,8 @@
 
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
+local eventually = require "asyncio.eventually"
+local fixtures = require "asyncio.fixtures"
 local report = require "asyncio.report"
 local runner = require "asyncio.runner"
 local shutdown = require "asyncio.shutdown"
@@ -73,6 +75,7 @@ function testing.run(test, ...)
   check.argument("run", 1, args[1], check.callable)
   verdict.forget()
   local loop = core.new_event_loop(options.clock, options.autojump)
+  core.keep_origins(loop)
   local limit = options.timeout or DEADLINE
   local reports = {}
   loop:set_exception_handler(function(_, context)
@@ -94,15 +97,48 @@ function testing.run(test, ...)
   return table.unpack(trial.results, 2, trial.results.n)
 end
 
+--- Reports an error of a function of `after_each` that can't be raised.
+local function report_hidden(err)
+  core.get_running_loop():call_exception_handler {
+    message = "a function of after_each failed",
+    exception = err,
+  }
+end
+
 local function new_test(f, options, clock)
   return function(...)
-    local test = table.pack(f, ...)
+    local test = table.pack(fixtures.around(f, report_hidden), ...)
     for key, value in pairs(options) do
       test[key] = value
     end
     test.clock = clock or test.clock
     testing.run(test)
   end
+end
+
+--- For a `describe` of busted: each test in it that was made by `async` or
+-- `virtual` runs `f()` first, in its own task. Outer blocks come first.
+function testing.before_each(f)
+  check.argument("before_each", 1, f, check.callable)
+  fixtures.note("before_each", "before", f)
+end
+
+--- The same at the end of each test, however it ended. What was set up last
+-- comes first.
+function testing.after_each(f)
+  check.argument("after_each", 1, f, check.callable)
+  fixtures.note("after_each", "after", f)
+end
+
+--- Calls `f()` every 10 ms until it raises no error and returns nothing, or a
+-- true value. Returns what it returned.
+-- @param timeout seconds of the loop's clock (1)
+function testing.eventually(f, timeout)
+  check.argument("eventually", 1, f, check.callable)
+  check.argument("eventually", 2, timeout, check.optional(check.grace))
+  check.task("eventually")
+  local info = debug.getinfo(2, "Sl")
+  return eventually(f, timeout or 1, ("%s:%d: "):format(info.short_src, info.currentline))
 end
 
 --- Makes a test function for busted: `it("...", testing.async(f))`.

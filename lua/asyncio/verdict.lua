@@ -8,19 +8,52 @@ local waits = require "asyncio.waits"
 
 local verdict = {}
 
---- What is left over on the loop, as lines of text.
+--- What is left over of a kind, with where each one was made.
+local function add_left(lines, what, origins, kind)
+  local text = ("%s left over: %d%s"):format(what, #origins, kind and " " .. kind or "")
+  local known = {}
+  for _, origin in ipairs(origins) do
+    known[#known + 1] = origin or nil
+  end
+  if #known > 0 then
+    text = ("%s, created at %s"):format(text, table.concat(known, ", "))
+  end
+  lines[#lines + 1] = text
+end
+
+--- Groups pairs of a list by their first values, in order.
+local function by_kind(pairs_of)
+  local kinds, origins = {}, {}
+  for i = 1, #pairs_of, 2 do
+    local kind = pairs_of[i]
+    if not origins[kind] then
+      kinds[#kinds + 1] = kind
+      origins[kind] = {}
+    end
+    table.insert(origins[kind], pairs_of[i + 1])
+  end
+  return kinds, origins
+end
+
+--- What is left over on the loop, as lines of text, with where it was made.
 function verdict.leftovers(loop)
   local lines = {}
   for _, task in ipairs(core.all_tasks(loop)) do
     lines[#lines + 1] = ("task left over: %s\n%s"):format(task, task:traceback())
     waits.add_origin(lines, task)
   end
-  local stats = loop:stats()
-  for kind, count in pairs(stats.handles) do
-    lines[#lines + 1] = ("handle left over: %d %s"):format(count, kind)
+  local kinds, origins = by_kind(core.resources(loop))
+  for _, kind in ipairs(kinds) do
+    add_left(lines, "handle", origins[kind], kind)
   end
-  if stats.timers > 0 and #lines == 0 then
-    lines[#lines + 1] = ("timer left over: %d"):format(stats.timers)
+  local timers, made = core.timers(loop), {}
+  for i = 2, #timers, 2 do
+    made[#made + 1] = timers[i]
+  end
+  if #made > 0 then
+    add_left(lines, "timer", made)
+  elseif #lines == 0 and loop:stats().timers > 0 then
+    lines[1] = ("timer left over: %d"):format(loop:stats().timers)
   end
   return lines
 end
@@ -71,13 +104,20 @@ local function is_assertion(err)
   return type(meta) == "table" and meta.__type == "failure" and type(err.message) == "string"
 end
 
+--- An assertion of busted with a line more; nil for any other error.
+function verdict.add_line(err, line)
+  if is_assertion(err) then
+    return setmetatable({ message = err.message .. "\n" .. line }, debug.getmetatable(err))
+  end
+end
+
 --- The error to raise for one of a test, so that the text is seen below its
 -- own. Only a string, and an assertion of busted, become new values for it.
 function verdict.with_text(err, text)
   if type(err) == "string" then
     return err .. "\n" .. text
   elseif is_assertion(err) then
-    return setmetatable({ message = err.message .. "\n" .. text }, debug.getmetatable(err))
+    return verdict.add_line(err, text)
   elseif core.isinstance(err, core.Error) then
     shown[err] = text
   else

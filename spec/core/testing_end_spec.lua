@@ -205,6 +205,22 @@ describe("a test ends as a run does", function()
     assert.matches("a task failed while the run was ending\n[^\n]*\ntoo late", text)
   end)
 
+  it("says where what is left was made", function()
+    local here = {}
+    local text = witness.text(testing.run, function()
+      local server = asyncio.start_server(print, "127.0.0.1", 0) here.server = witness.line()
+      asyncio.get_running_loop():call_later(5, print) here.timer = witness.line()
+      asyncio.create_task { name = "left", asyncio.sleep, 5 } here.task = witness.line()
+      assert(server)
+    end)
+    local function at(what)
+      return what:sub(1, -2)
+    end
+    assert.matches("handle left over: 1 server, created at " .. at(here.server), text, 1, true)
+    assert.matches("timer left over: 1, created at " .. at(here.timer), text, 1, true)
+    assert.matches("created at:\n\t" .. at(here.task) .. "\n", text, 1, true)
+  end)
+
   it("takes a loop away that it had set", function()
     testing.run(function() asyncio.set_event_loop(asyncio.get_running_loop()) end)
     assert.matches("no current event loop", witness.text(asyncio.get_event_loop))

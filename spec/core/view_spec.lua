@@ -273,7 +273,7 @@ describe("a dump", function()
     ]],
   } do
     it("comes on a signal while the loop is " .. how, function()
-      local out, complained, status = child.run(PROGRAM:gsub("%%s", function() return wait end))
+      local out, complained, status = child.run((PROGRAM:gsub("%%s", function() return wait end)))
       assert.same({ "end\n", -10 }, { out, status }, complained)
       assert.matches("tasks of Loop<state=running", complained)
       assert.matches("Task<name=sleeper, [^\n]*> waits for sleep", complained)

@@ -250,6 +250,7 @@ static int calltimed (lua_State *L, las_Loop *lp, uint64_t when) {
   Handle *h;
   checkcallable(L, 3);
   h = newhandle(L, lp, 3, LAS_TTIMERHANDLE);
+  las_noteorigin(L, lp, -1);
   if (!las_heapreserve(&lp->heap))
     return luaL_error(L, "not enough memory");
   h->job.watch.item.slot = las_anchor(L, lp, -1);

@@ -19,6 +19,7 @@
 #include "core/deadlock.h"
 #include "core/poll.h"
 #include "core/fork.h"
+#include "core/origin.h"
 #include "core/report.h"
 #include "core/context.h"
 #include "core/reason.h"

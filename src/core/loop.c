@@ -24,6 +24,7 @@ void las_adopt (las_Loop *lp, las_Resource *r) {
   if (r->next != NULL)
     r->next->prev = r;
   lp->resources = r;
+  r->origin = las_unlikely(lp->origins) ? las_duporigin(lp) : NULL;
 }
 
 
@@ -35,6 +36,8 @@ void las_disown (las_Loop *lp, las_Resource *r) {
   else
     lp->resources = r->next;
   r->next = r->prev = NULL;
+  free(r->origin);
+  r->origin = NULL;
 }
 
 
@@ -133,6 +136,13 @@ static int sentinel_gc (lua_State *L) {
 }
 
 
+/* Does the environment ask for debug mode in every loop? */
+static uint8_t isdebugasked (void) {
+  const char *value = getenv("LUA_ASYNCIO_DEBUG");
+  return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+}
+
+
 /* new_event_loop([clock]): "virtual" for virtual time */
 static int core_new_event_loop (lua_State *L) {
   static const char *const clocks[] = {"real", "virtual", NULL};
@@ -173,6 +183,8 @@ static int core_new_event_loop (lua_State *L) {
     return las_oserror(L, err, "new_event_loop", NULL);
   lp->closed = LAS_OPEN;
   las_enterprocess(lp);
+  lp->debug = lp->origins = isdebugasked();
+  las_debugwatch(lp);
   newsentinel(L);
   return 1;
 }
@@ -445,6 +457,7 @@ static int loop_set_debug (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   luaL_checkany(L, 2);
   lp->debug = (uint8_t)lua_toboolean(L, 2);
+  lp->origins |= lp->debug;
   las_debugwatch(lp);
   return 0;
 }

@@ -22,7 +22,8 @@ enum las_LoopAnchored {
   LAS_LKEEPER,		/* keeper of the open generators, or nil */
   LAS_LBROKEN,		/* error that the main task is to raise, or nil */
   LAS_LLATE,		/* function that makes the one for 'limit', or nil */
-  LAS_NULOOP = LAS_LLATE
+  LAS_LORIGINS,		/* weak table: value -> where it was made, or nil */
+  LAS_NULOOP = LAS_LORIGINS
 };
 
 /* stack of the scratch thread 'anchor' */
@@ -71,6 +72,7 @@ struct las_Loop {
   uint8_t polling;	/* is libuv at work? */
   uint8_t dropped;	/* is nothing left of a LAS_FOREIGN one? */
   uint8_t debug;
+  uint8_t origins;	/* is it kept where things were made? */
   uint8_t factory;	/* is a task factory set? */
   uint8_t sigcancel;	/* does a first SIGINT only cancel? */
   volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
@@ -143,6 +145,7 @@ enum {LAS_LATE = 1, LAS_TOLD};
 typedef struct las_Resource {
   struct las_Resource *next, *prev;
   const struct las_ResourceKind *kind;
+  char *origin;	/* "file:line" that made it, or NULL */
 } las_Resource;
 
 typedef struct las_ResourceKind {

@@ -17,10 +17,21 @@
 ** ===================================================================
 */
 
-/* Keeps the stack that makes the task at 'i'. */
-static void notecreation (lua_State *L, int i) {
-  luaL_checkstack(L, 6, NULL);
-  luaL_traceback(L, L, NULL, 1);
+/* Keeps the stack that makes the task at 'i', in debug mode; for a test only
+   the innermost line of it. */
+static void notecreation (lua_State *L, const las_Loop *lp, int i) {
+  luaL_checkstack(L, 8, NULL);
+  if (lp->debug)
+    luaL_traceback(L, L, NULL, 1);
+  else {
+    las_pushorigin(L, lp);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      return;
+    }
+    lua_pushfstring(L, "stack traceback:\n\t%s", lua_tostring(L, -1));
+    lua_remove(L, -2);
+  }
   las_setextra(L, i, LAS_XCREATED);
 }
 
@@ -51,8 +62,8 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   /* stack: body, arguments, task, thread */
   las_pushloop(L, lp);
   lua_setiuservalue(L, -3, LAS_ULOOP);
-  if (las_unlikely(lp->debug))
-    notecreation(L, lua_gettop(L) - 1);
+  if (las_unlikely(lp->origins))
+    notecreation(L, lp, lua_gettop(L) - 1);
   t->f.item.slot = las_anchor(L, lp, -2);  /* last thing that can raise */
   lua_pushvalue(lp->anchor, LAS_ATASKMAIN);
   lua_pushvalue(lp->anchor, LAS_AMSGH);

@@ -1,0 +1,75 @@
+--- Fixtures: functions that run before and after each test, on its own loop.
+-- Busted calls what it is given outside of any loop. So it only notes here
+-- which functions the test that comes next is to run, and in which order.
+
+local fixtures = {}
+
+local function none()
+  return { before = {}, after = {} }
+end
+
+local noted = none()
+
+local function forget()
+  noted = none()
+end
+
+--- Busted's own function of that name; it is there while spec files are read.
+local function of_busted(name)
+  local busted = package.loaded.busted
+  local ok, f = pcall(function() return busted[name] end)
+  if not (ok and f) then
+    error(("testing.%s needs busted"):format(name), 3)
+  end
+  return f
+end
+
+--- Has `f` run before (or after) each test of the present block.
+function fixtures.note(name, kind, f)
+  local before_each, after_each = of_busted "before_each", of_busted "after_each"
+  before_each(function()
+    table.insert(noted[kind], f)
+  end)
+  after_each(forget)
+end
+
+--- Runs the functions, the last one first; all of them, whatever one raises.
+-- @return the first error in a table, or nil
+local function run_all(list, report)
+  local first
+  for i = #list, 1, -1 do
+    local ok, err = pcall(list[i])
+    if not ok and first then
+      report(err)
+    elseif not ok then
+      first = { err }
+    end
+  end
+  return first
+end
+
+--- The body of a test with the functions noted for it around it.
+-- @param report called with each error that another one hides
+function fixtures.around(f, report)
+  local these = noted
+  forget()
+  if #these.before + #these.after == 0 then
+    return f
+  end
+  return function(...)
+    local _ <close> = setmetatable({}, { __close = function(_, err)
+      local failed = run_all(these.after, report)
+      if failed and err ~= nil then
+        report(failed[1])
+      elseif failed then
+        error(failed[1], 0)
+      end
+    end })
+    for _, before in ipairs(these.before) do
+      before()
+    end
+    return f(...)
+  end
+end
+
+return fixtures
