@@ -40,12 +40,13 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opendriver(L, state);
   las_opengenerator(L, state);
   las_opencontext(L, state);
-  las_opentimer(L, state);
+  las_opensleep(L, state);
   las_opentimeout(L, state);
   las_opengather(L, state);
   las_openwait(L, state);
   las_opentaskgroup(L, state);
   las_openreport(L, state);
+  las_openunretrieved(L, state);
   las_openlock(L, state);
   las_openevent(L, state);
   las_opencondition(L, state);

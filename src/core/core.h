@@ -21,11 +21,13 @@
 #include "core/fork.h"
 #include "core/origin.h"
 #include "core/report.h"
+#include "core/unretrieved.h"
 #include "core/context.h"
 #include "core/reason.h"
 #include "core/site.h"
 #include "core/await.h"
 #include "core/job.h"
+#include "core/sleep.h"
 
 
 /* Raises unless the Lua and the libuv that run will do. [-0, +0, e] */
@@ -48,7 +50,6 @@ LAS_API void las_openstep (lua_State *L, int state);
 LAS_API void las_opentrace (lua_State *L, int state);
 LAS_API void las_opendriver (lua_State *L, int state);
 LAS_API void las_opengenerator (lua_State *L, int state);
-LAS_API void las_opentimer (lua_State *L, int state);
 LAS_API void las_opentimeout (lua_State *L, int state);
 LAS_API void las_opengather (lua_State *L, int state);
 LAS_API void las_openwait (lua_State *L, int state);

@@ -213,7 +213,7 @@ int las_outcome (lua_State *L, int i) {
 ** ===================================================================
 */
 
-static las_Future *checkpending (lua_State *L) {
+las_Future *las_checkpending (lua_State *L) {
   las_Future *f = las_checkfuture(L, 1);
   if (f->item.type == LAS_TASK)
     luaL_error(L, "a task's result is set by its body");
@@ -224,27 +224,9 @@ static las_Future *checkpending (lua_State *L) {
 
 
 static int future_set_result (lua_State *L) {
-  las_Future *f = checkpending(L);
+  las_Future *f = las_checkpending(L);
   las_setvalues(L, 1, f, lua_gettop(L) - 1);
   las_settle(f, LAS_FINISHED);
-  return 0;
-}
-
-
-static int future_set_exception (lua_State *L) {
-  las_Future *f = checkpending(L);
-  luaL_checkany(L, 2);
-  lua_settop(L, 2);
-  if (las_iserror(L, 2, "CancelledError")) {
-    lua_setiuservalue(L, 1, LAS_UVALUE);
-    f->item.flags |= LAS_FERROBJ;
-    las_settle(f, LAS_CANCELLED);
-  }
-  else {
-    las_newreporter(L, 1);
-    lua_setiuservalue(L, 1, LAS_UVALUE);
-    las_settle(f, LAS_FAILED);
-  }
   return 0;
 }
 
@@ -429,7 +411,6 @@ void las_openfuture (lua_State *L, int state) {
   };
   static const luaL_Reg methods[] = {
     {"set_result", future_set_result},
-    {"set_exception", future_set_exception},
     {"result", future_result},
     {"exception", future_exception},
     {"done", future_done},

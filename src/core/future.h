@@ -93,6 +93,9 @@ LAS_API las_Future *las_newfuture (lua_State *L, las_Loop *lp);
 
 LAS_API las_Future *las_tofuture (lua_State *L, las_State *S, int i);
 LAS_API las_Future *las_checkfuture (lua_State *L, int i);
+/* The future at 1, which the caller is to settle; raises for tasks and where
+   it is done. */
+LAS_API las_Future *las_checkpending (lua_State *L);
 
 /* Ends a future whose value and flags are in place: tells all waiters.
    Cannot raise. */

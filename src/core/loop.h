@@ -7,6 +7,7 @@
 #define las_loop_h
 
 #include "core/future.h"
+#include "core/clock.h"
 #include "core/since.h"
 #include "core/reason.h"
 
@@ -215,15 +216,6 @@ LAS_API las_Loop *las_checkloop (lua_State *L, int i);
 /* The running loop, else the one set by set_event_loop, else raises. */
 LAS_API las_Loop *las_defaultloop (lua_State *L);
 LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
-
-/* a moment that never comes: 570 years */
-#define LAS_FAR		UINT64_C(18000000000000000000)
-
-LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
-/* the moment 'seconds' from now on the loop's clock */
-LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
-/* loop time in seconds as nanoseconds */
-LAS_API uint64_t las_moment (lua_Number when);
 
 /* The loop's read buffer, or NULL without memory. */
 LAS_API char *las_readbuf (las_Loop *lp);

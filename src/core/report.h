@@ -26,13 +26,4 @@ LAS_API int las_iserror (lua_State *L, int i, const char *cls);
    raise. [-1, +0, -] */
 LAS_API void las_callhandler (lua_State *L, las_Loop *lp);
 
-/* Makes a reporter for the failed task at 'i'. [-0, +0, m] */
-LAS_API void las_newreporter (lua_State *L, int i);
-/* Queues the report of a failed task now. 'message' is static. */
-LAS_API void las_reportnow (las_Loop *lp, las_Task *t, const char *message);
-/* The loop closes: all reports that are due are made. */
-LAS_API void las_reportall (lua_State *L, las_Loop *lp);
-/* Leaves nothing in the ready queue but reports. C only. */
-LAS_API void las_keepreports (las_Loop *lp);
-
 #endif

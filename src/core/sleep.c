@@ -1,29 +1,11 @@
 /*
-** timer.c
-** The loop's clock, and sleep.
+** sleep.c
+** Sleeping: a wait that ends at a deadline.
 ** One heap holds every deadline; one uv_timer_t wakes the loop for its top.
 */
 
 #include "core/core.h"
-
-
-uint64_t las_now (las_Loop *lp) {
-  return lp->virtual ? lp->clock : uv_hrtime();
-}
-
-
-uint64_t las_moment (lua_Number when) {
-  lua_Number ns = when * 1e9;
-  if (!(ns > 0))
-    return 0;
-  return (ns < (lua_Number)LAS_FAR) ? (uint64_t)ns : LAS_FAR;
-}
-
-
-uint64_t las_after (las_Loop *lp, lua_Number seconds) {
-  uint64_t delay = las_moment(seconds), now = las_now(lp);
-  return (delay < LAS_FAR - now) ? now + delay : LAS_FAR;
-}
+#include "core/sleep.h"
 
 
 static void leavesleep (las_Task *t) {
@@ -59,7 +41,7 @@ static int asyncio_sleep (lua_State *L) {
 }
 
 
-void las_opentimer (lua_State *L, int state) {
+void las_opensleep (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"sleep", asyncio_sleep},
     {NULL, NULL}

@@ -1,0 +1,23 @@
+/*
+** unretrieved.h
+** Errors of futures that are never retrieved.
+*/
+
+#ifndef las_unretrieved_h
+#define las_unretrieved_h
+
+#include "core/future.h"
+
+
+/* Makes a reporter for the failed task at 'i'. [-0, +0, m] */
+LAS_API void las_newreporter (lua_State *L, int i);
+/* Queues the report of a failed task now. 'message' is static. */
+LAS_API void las_reportnow (las_Loop *lp, las_Task *t, const char *message);
+/* The loop closes: all reports that are due are made. */
+LAS_API void las_reportall (lua_State *L, las_Loop *lp);
+/* Leaves nothing in the ready queue but reports. C only. */
+LAS_API void las_keepreports (las_Loop *lp);
+
+LAS_API void las_openunretrieved (lua_State *L, int state);
+
+#endif
