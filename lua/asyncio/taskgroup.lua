@@ -167,13 +167,15 @@ local function place(ok, ...)
   error(err, 0)
 end
 
---- Waits until a child has ended that is being cancelled.
+--- Cancels a child and waits until it has ended; passes on each cancel that
+-- comes meanwhile. None may come back from a child that waits for this task:
+-- it would be passed on for ever, without a suspension.
 local function see_off(task)
-  task:cancel()
+  core.cancel_child(task)
   while not task:done() do
     local ok, err = pcall(core.wait, task)
     if not ok and is_cancel(err) then
-      task:cancel()
+      core.cancel_child(task)
     elseif not ok then
       error(err, 0)
     end

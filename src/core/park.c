@@ -348,6 +348,41 @@ int las_uncancel (las_Task *t, unsigned base) {
 }
 
 
+/* The last of the tasks that wait one for another, from 't' on, before 'me'
+   or one that waits for no single task. */
+static las_Task *lastawaiter (las_Task *t, const las_Task *me) {
+  uint32_t steps = t->f.loop->ntasks;  /* more of them make a circle */
+  while (steps-- > 0 && t->f.item.phase == LAS_PARKED) {
+    las_Future *inner = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
+    if (inner == NULL || inner->item.type != LAS_TASK || inner == &me->f)
+      break;
+    t = (las_Task *)inner;
+  }
+  return t;
+}
+
+
+/* cancel_child(task): as its method 'cancel'. But where the task waits for the
+   one that calls this, itself or through others, the cancel would come back:
+   then it is raised in the last of them that waits. */
+static int core_cancel_child (lua_State *L) {
+  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
+  las_Task *me = las_checktask(L, "cancel_child");
+  uint8_t must = me->f.item.flags & LAS_FMUST;
+  unsigned ncancels = me->ncancels;
+  las_cancel(&t->f);
+  if (me->mark != me->f.loop->cancelpass)
+    return 0;
+  me->ncancels = ncancels & LAS_MAXCANCELS;
+  if (!must)
+    me->f.item.flags &= ~LAS_FMUST;
+  t = lastawaiter(t, me);
+  if (t->f.item.phase == LAS_PARKED)
+    las_throw(t);
+  return 0;
+}
+
+
 /* uncancel(task, base): is any cancel left? */
 static int core_uncancel (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
@@ -363,6 +398,7 @@ static int core_uncancel (lua_State *L) {
 void las_openpark (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"cannot_wait", core_cannot_wait},
+    {"cancel_child", core_cancel_child},
     {"uncancel", core_uncancel},
     {NULL, NULL}
   };
