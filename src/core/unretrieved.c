@@ -132,25 +132,49 @@ static int reporter_gc (lua_State *L) {
 }
 
 
-void las_reportnow (las_Loop *lp, las_Task *t, const char *message) {
-  lua_State *A = lp->anchor;
-  Reporter *r;
-  lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
-  las_getextra(A, -1, LAS_XREPORTER);
-  r = (Reporter *)lua_touserdata(A, -1);
-  lua_pop(A, 2);
-  if (r == NULL)  /* there was no memory for one */
-    lua_writestringerror("asyncio: %s: not enough memory\n", message);
-  else if (r->job.watch.item.phase == LISTED) {
+static int isreport (const las_Item *it) {
+  return it->type == LAS_JOB && ((const las_Job *)it)->run == reporter_run;
+}
+
+
+/* The listed reporter of a future, or NULL. A failure is mostly of late, so
+   the search begins at the end of the list. */
+static Reporter *findreporter (las_Loop *lp, const las_Future *f) {
+  las_Item *it = lp->reporters;
+  if (it == NULL)
+    return NULL;
+  do {
+    it = it->u.list.prev;
+    if (((Reporter *)it)->f == f)
+      return (Reporter *)it;
+  } while (it != lp->reporters);
+  return NULL;
+}
+
+
+/* Is the report of this future about to be made? */
+static int isqueued (las_Loop *lp, const las_Future *f) {
+  const las_Item *it;
+  for (it = lp->ready; it != NULL; it = it->u.list.next) {
+    if (isreport(it) && ((const Reporter *)it)->f == f)
+      return 1;
+  }
+  return 0;
+}
+
+
+/* The future itself may have no anchor any more: it need not be looked up. */
+void las_reportnow (las_Loop *lp, las_Future *f, const char *message) {
+  Reporter *r = findreporter(lp, f);
+  if (f->item.flags & LAS_FSEEN)
+    return;
+  if (r != NULL) {
     r->message = message;
     if (las_hold(lp, r->job.watch.item.slot))
       enqueue(r);  /* else its finalizer does so */
   }
-}
-
-
-static int isreport (const las_Item *it) {
-  return it->type == LAS_JOB && ((const las_Job *)it)->run == reporter_run;
+  else if (!isqueued(lp, f))  /* there was no memory for one */
+    lua_writestringerror("asyncio: %s: not enough memory\n", message);
 }
 
 

@@ -116,10 +116,8 @@ static void starve (las_Listener *s) {
 */
 
 void las_wakeclosers (las_Listener *s) {
-  if (s->closed && s->nopen == 0) {
-    while (s->waiters != NULL)
-      las_wakefirst(&s->waiters);
-  }
+  if (s->closed && s->nopen == 0)
+    las_wakeall(&s->waiters);
 }
 
 
@@ -139,8 +137,8 @@ void las_disconnected (las_Stream *st) {
 /* The handler is over: what it wrote goes out, unless it failed. */
 static void onhandled (las_Watch *w, las_Future *f) {
   las_Stream *st = las_owner(w, las_Stream, done);
-  if (f->item.state == LAS_FAILED && f->item.type == LAS_TASK)
-    las_reportnow(f->loop, (las_Task *)f, "the handler of a connection failed");
+  if (f->item.state == LAS_FAILED)
+    las_reportnow(f->loop, f, "the handler of a connection failed");
   if (f->item.state == LAS_FINISHED)
     las_closestream(st);
   else

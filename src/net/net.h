@@ -42,7 +42,8 @@ typedef struct las_Stream las_Stream;
 typedef struct las_Reader {
   las_Buffer in;	/* what is just read may still be the loop's 'fresh' */
   las_Task *waiter;	/* the one task that reads, or NULL */
-  size_t scanned;	/* bytes where the waiter's separator is not */
+  size_t scanned;	/* bytes where the searcher's separator is not */
+  uint64_t searcher;	/* number of the task that searched last */
   uint32_t limit;	/* longest line; twice of it stops the reading */
   int err;		/* libuv's, once reading failed */
   uint32_t exception;	/* of set_exception: slot of the anchored error */

@@ -24,8 +24,17 @@ typedef struct Box {
 #define streamof(r)	las_owner(r, las_Stream, r)
 
 
+/* Its finalizer may have run: older ones may still use it. */
+static int raisefinalized (lua_State *L) {
+  return luaL_error(L, "the stream is closed");
+}
+
+
 static las_Reader *checkreader (lua_State *L) {
-  return ((Box *)las_check(L, 1, LAS_TREADER))->r;
+  las_Reader *r = ((Box *)las_check(L, 1, LAS_TREADER))->r;
+  if (las_unlikely(r == NULL))
+    raisefinalized(L);
+  return r;
 }
 
 
@@ -93,20 +102,32 @@ static int give (lua_State *L, las_Reader *r, const char *s, size_t n,
 }
 
 
+/* The task that waits leaves, as it may never run again: its coroutine may
+   have been closed from outside. [-0, +0, -] */
+static las_Task *takewaiter (las_Reader *r) {
+  las_Task *t = r->waiter;
+  r->waiter = NULL;
+  return t;
+}
+
+
 void las_wakereader (las_Reader *r) {
-  if (r->waiter != NULL && r->waiter->f.item.phase == LAS_PARKED)
-    las_wake(r->waiter);
+  las_Task *t = takewaiter(r);
+  if (t != NULL)
+    las_wake(t);
 }
 
 
 void las_feed (las_Loop *lp, las_Reader *r, const char *s, size_t n) {
+  las_Task *t;
   if (n > 0) {
     lp->fresh.owner = r;
     lp->fresh.p = s;
     lp->fresh.n = n;
   }
-  if (r->waiter != NULL && r->waiter->f.item.phase == LAS_PARKED)
-    las_stepnow(lp, r->waiter);
+  t = takewaiter(r);
+  if (t != NULL)
+    las_stepnow(lp, t);
   if (lp->fresh.owner == r && keepfresh(lp, r) != 0) {
     lp->fresh.owner = NULL;
     r->err = UV_ENOMEM;
@@ -388,25 +409,23 @@ static const Attempt attempts[] = {
 */
 
 static void leaveread (las_Task *t) {
-  las_Reader *r = (las_Reader *)t->what;
-  if (r->waiter == t)
-    r->waiter = NULL;
+  ((las_Reader *)t->what)->waiter = NULL;
 }
 
 static const las_Wait readwait = {.name = "read", .leave = leaveread};
 
 
 /* The reader's end of a wait, whatever comes of it. */
-static las_Task *wakeup (lua_State *L, las_Reader *r) {
-  las_Task *t;
-  if (r->bare) {
+static las_Reader *wakeup (lua_State *L, las_Task **t) {
+  las_Reader *r = ((Box *)lua_touserdata(L, SELF))->r;
+  if (r != NULL && r->bare) {
     lua_pushnil(L);
     lua_setiuservalue(L, SELF, WAITER);
   }
-  t = las_checkwake(L);
-  if (r->waiter == t)
-    r->waiter = NULL;
-  return t;
+  *t = las_checkwake(L);
+  if (las_unlikely(r == NULL))
+    raisefinalized(L);
+  return r;
 }
 
 
@@ -428,6 +447,13 @@ static void checkfree (lua_State *L, const las_Reader *r) {
 }
 
 
+/* What was scanned is of no use to the search of another task. */
+static void beginsearch (las_Reader *r, const las_Task *t) {
+  r->scanned = 0;
+  r->searcher = t->id;
+}
+
+
 static int readk (lua_State *L, int status, lua_KContext op);
 
 
@@ -443,10 +469,12 @@ static int tryread (lua_State *L, las_Reader *r, las_Task *t, int op) {
 
 
 static int readk (lua_State *L, int status, lua_KContext op) {
-  las_Reader *r = ((Box *)lua_touserdata(L, SELF))->r;
-  las_Task *t = wakeup(L, r);
+  las_Task *t;
+  las_Reader *r = wakeup(L, &t);
   (void)status;
   checkfree(L, r);  /* it may have given way to another reader */
+  if (las_unlikely(r->searcher != t->id))
+    beginsearch(r, t);
   return tryread(L, r, t, (int)op);
 }
 
@@ -464,7 +492,7 @@ static las_Reader *checkread (lua_State *L, const char *fname,
 
 
 static int startread (lua_State *L, las_Reader *r, las_Task *t, int op) {
-  r->scanned = 0;
+  beginsearch(r, t);
   if (las_unlikely(las_spent(t->f.loop))) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, op, readk);
@@ -687,7 +715,11 @@ static int reader_set_exception (lua_State *L) {
 
 
 static int reader_tostring (lua_State *L) {
-  las_Reader *r = checkreader(L);
+  const las_Reader *r = ((Box *)las_check(L, 1, LAS_TREADER))->r;
+  if (r == NULL) {
+    lua_pushliteral(L, "StreamReader<state=closed>");
+    return 1;
+  }
   lua_pushfstring(L, "StreamReader<buffered=%I%s%s>",
                   (LUAI_UACINT)r->in.n, r->eof ? ", eof" : "",
                   r->waiter ? ", waiting" : "");
@@ -701,8 +733,13 @@ static int reader_gc (lua_State *L) {
   box->r = NULL;
   if (r == NULL)
     return 0;
-  if (r->bare)
+  if (r->bare) {
+    /* waits still only if its coroutine was closed from outside, or if the
+       loop goes, too */
+    if (r->waiter != NULL && !r->waiter->f.loop->closed)
+      las_throw(r->waiter);
     las_buffree(&r->in);
+  }
   else
     las_unref(streamof(r));
   return 0;

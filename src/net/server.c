@@ -64,8 +64,17 @@ static void dropserver (las_Resource *res) {
 static const las_ResourceKind serverkind = {"server", dropserver};
 
 
-las_Listener *las_checkserver (lua_State *L) {
+/* NULL after its finalizer: those of older objects may still use it. */
+static las_Listener *toserver (lua_State *L) {
   return ((Box *)las_check(L, 1, LAS_TSERVER))->server;
+}
+
+
+las_Listener *las_checkserver (lua_State *L) {
+  las_Listener *s = toserver(L);
+  if (las_unlikely(s == NULL))
+    luaL_error(L, "the server is closed");
+  return s;
 }
 
 
@@ -136,15 +145,11 @@ static void leaveforever (las_Task *t) {
   closeserver(s);
 }
 
-static void leavewaiter (las_Task *t) {
-  las_unlink(&((las_Listener *)t->what)->waiters, &t->f.item);
-}
-
 static const las_Wait foreverwait = {
   .name = "serve_forever", .leave = leaveforever
 };
 static const las_Wait closedwait = {
-  .name = "wait_closed", .leave = leavewaiter
+  .name = "wait_closed", .leave = las_leavelist
 };
 
 
@@ -195,7 +200,9 @@ static int server_serve_forever (lua_State *L) {
 
 
 static int server_close (lua_State *L) {
-  closeserver(las_checkserver(L));
+  las_Listener *s = toserver(L);
+  if (s != NULL)
+    closeserver(s);
   return 0;
 }
 
@@ -203,9 +210,7 @@ static int server_close (lua_State *L) {
 static int waitserver (lua_State *L, las_Listener *s, las_Task *t) {
   if ((s->closed && s->nopen == 0) || s->loop == NULL)
     return 0;
-  las_checkcancel(L, t);
-  las_append(&s->waiters, &t->f.item);
-  las_park(t, &closedwait, s);
+  las_waitin(L, t, &s->waiters, &closedwait);
   return lua_yieldk(L, 0, 0, wakenk);
 }
 
@@ -220,17 +225,20 @@ static int server_wait_closed (lua_State *L) {
 /* __close(server, err): waits for the clients unless an error is on its way,
    or nothing can wait */
 static int server_scopeclose (lua_State *L) {
-  las_Listener *s = ((Box *)lua_touserdata(L, 1))->server;
+  las_Listener *s = toserver(L);
   las_Task *t = las_currenttask(L, las_state(L));
+  if (s == NULL)
+    return 0;
   closeserver(s);
-  if (t == NULL || !lua_isnil(L, 2) || t->f.loop != s->loop)
+  if (t == NULL || !lua_isnoneornil(L, 2) || t->f.loop != s->loop)
     return 0;
   return waitserver(L, s, t);
 }
 
 
 static int server_is_serving (lua_State *L) {
-  lua_pushboolean(L, las_checkserver(L)->serving);
+  const las_Listener *s = toserver(L);
+  lua_pushboolean(L, s != NULL && s->serving);
   return 1;
 }
 
@@ -289,14 +297,18 @@ static int server_abort_clients (lua_State *L) {
 
 
 static int server_get_loop (lua_State *L) {
-  las_checkserver(L);
+  toserver(L);
   lua_getiuservalue(L, 1, LAS_SLOOP);
   return 1;
 }
 
 
 static int server_tostring (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
+  const las_Listener *s = toserver(L);
+  if (s == NULL) {
+    lua_pushliteral(L, "Server<state=closed>");
+    return 1;
+  }
   lua_pushfstring(L, "Server<state=%s, connections=%d>",
                   s->closed ? "closed" : s->serving ? "serving" : "idle",
                   (int)s->nopen);

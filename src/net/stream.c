@@ -46,12 +46,6 @@ void las_unref (las_Stream *s) {
 }
 
 
-static void wakeall (las_List *l) {
-  while (*l != NULL)
-    las_wakefirst(l);
-}
-
-
 /*
 ** {==================================================================
 ** Opening and closing
@@ -78,7 +72,7 @@ static void onclosed (uv_handle_t *h) {
       las_disown(lp, &s->res);
     else
       s->res.kind = &handlingkind;
-    wakeall(&s->closers);
+    las_wakeall(&s->closers);
     if (s->r.excepted)
       las_release(lp, s->r.exception);
     s->r.excepted = 0;
@@ -257,7 +251,7 @@ static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
       s->r.err = (int)n;
       if (s->werr == 0)
         s->werr = (int)n;
-      wakeall(&s->drains);
+      las_wakeall(&s->drains);
     }
     las_feed(lp, &s->r, NULL, 0);
   }
@@ -297,7 +291,7 @@ typedef struct Write {
 static void fail (las_Stream *s, int err) {
   if (s->werr == 0)
     s->werr = err;
-  wakeall(&s->drains);
+  las_wakeall(&s->drains);
 }
 
 
@@ -315,7 +309,7 @@ static void onwritten (uv_write_t *req, int status) {
     else
       fail(s, status);
     if (s->unsent <= s->low)
-      wakeall(&s->drains);
+      las_wakeall(&s->drains);
     if (s->closing && (s->unsent == 0 || s->werr != 0))
       closenow(s);
   }

@@ -19,10 +19,33 @@ typedef struct Box {
 } Box;
 
 
+/* NULL after its finalizer: those of older objects may still use it. */
+static las_Stream *towriter (lua_State *L) {
+  return ((Box *)las_check(L, 1, LAS_TWRITER))->s;
+}
+
+
+static int raisefinalized (lua_State *L) {
+  return luaL_error(L, "the stream is closed");
+}
+
+
 static las_Stream *checkwriter (lua_State *L) {
-  las_Stream *s = ((Box *)las_check(L, 1, LAS_TWRITER))->s;
+  las_Stream *s = towriter(L);
+  if (las_unlikely(s == NULL))
+    raisefinalized(L);
   if (las_unlikely(s->loop == NULL && !s->closing))
     luaL_error(L, "the loop of the stream is closed");
+  return s;
+}
+
+
+/* First in a continuation: the task and the stream that it waited for. */
+static las_Stream *checkwoken (lua_State *L, las_Task **t) {
+  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  *t = las_checkwake(L);
+  if (las_unlikely(s == NULL))
+    raisefinalized(L);
   return s;
 }
 
@@ -33,17 +56,19 @@ static las_Stream *checkwriter (lua_State *L) {
 ** ===================================================================
 */
 
-static void leavedrain (las_Task *t) {
-  las_unlink(&((las_Stream *)t->what)->drains, &t->f.item);
+/* A scope that waits to be closed is left: what is unsent cannot matter. */
+static void leavescope (las_Task *t) {
+  las_List *closers = (las_List *)t->what;
+  las_leavelist(t);
+  las_abortstream(las_owner(closers, las_Stream, closers));
 }
 
-static void leavecloser (las_Task *t) {
-  las_unlink(&((las_Stream *)t->what)->closers, &t->f.item);
-}
-
-static const las_Wait drainwait = {.name = "drain", .leave = leavedrain};
+static const las_Wait drainwait = {.name = "drain", .leave = las_leavelist};
 static const las_Wait closewait = {
-  .name = "wait_closed", .leave = leavecloser
+  .name = "wait_closed", .leave = las_leavelist
+};
+static const las_Wait scopewait = {
+  .name = "wait_closed", .leave = leavescope
 };
 
 
@@ -58,8 +83,8 @@ static int waitdrained (lua_State *L, las_Stream *s, las_Task *t);
 
 /* ctx: did it only give way, before it looked? */
 static int draink (lua_State *L, int status, lua_KContext ctx) {
-  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
-  las_Task *t = las_checkwake(L);
+  las_Task *t;
+  las_Stream *s = checkwoken(L, &t);
   (void)status;
   if (ctx)
     return waitdrained(L, s, t);
@@ -76,9 +101,7 @@ static int waitdrained (lua_State *L, las_Stream *s, las_Task *t) {
     raisewerr(L, s);
     return 0;
   }
-  las_checkcancel(L, t);
-  las_append(&s->drains, &t->f.item);
-  las_park(t, &drainwait, s);
+  las_waitin(L, t, &s->drains, &drainwait);
   return lua_yieldk(L, 0, 0, draink);
 }
 
@@ -129,9 +152,11 @@ static int writeall (lua_State *L, las_Stream *s, las_Task *t) {
 
 
 static int writek (lua_State *L, int status, lua_KContext ctx) {
+  las_Task *t;
+  las_Stream *s = checkwoken(L, &t);
   (void)status;
   (void)ctx;
-  return writeall(L, ((Box *)lua_touserdata(L, 1))->s, las_checkwake(L));
+  return writeall(L, s, t);
 }
 
 
@@ -237,64 +262,91 @@ static int writer_write_eof (lua_State *L) {
 }
 
 
-static int writer_close (lua_State *L) {
-  las_closestream(checkwriter(L));
+/* What was closed by the end of its loop can be closed again. */
+static int endstream (lua_State *L, void (*end) (las_Stream *s)) {
+  if (towriter(L) != NULL)
+    end(checkwriter(L));
   return 0;
+}
+
+
+static int writer_close (lua_State *L) {
+  return endstream(L, las_closestream);
 }
 
 
 static int writer_abort (lua_State *L) {
-  las_abortstream(checkwriter(L));
-  return 0;
+  return endstream(L, las_abortstream);
 }
 
 
 static int writer_is_closing (lua_State *L) {
-  lua_pushboolean(L, checkwriter(L)->closing);
+  lua_pushboolean(L, towriter(L) == NULL || checkwriter(L)->closing);
   return 1;
 }
 
 
-/* ctx: does it raise what the connection was lost of? */
-static int closedk (lua_State *L, int status, lua_KContext ctx) {
-  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
-  if (status == LUA_YIELD)
-    las_checkwake(L);
-  if (ctx && !s->aborted)
+/* Raises what the connection was lost of. */
+static int raiseloss (lua_State *L, const las_Stream *s) {
+  if (!s->aborted)
     raisewerr(L, s);
   return 0;
 }
 
 
-static int waitclosed (lua_State *L, las_Stream *s, las_Task *t, int raise) {
+static int waitclosed (lua_State *L, las_Stream *s, las_Task *t,
+                       const las_Wait *how);
+
+
+/* how: the wait that it gave way before, or NULL */
+static int closedk (lua_State *L, int status, lua_KContext how) {
+  las_Task *t;
+  las_Stream *s = checkwoken(L, &t);
+  (void)status;
+  if (how != 0)
+    return waitclosed(L, s, t, (const las_Wait *)how);
+  return raiseloss(L, s);
+}
+
+
+static int waitclosed (lua_State *L, las_Stream *s, las_Task *t,
+                       const las_Wait *how) {
   if (s->werr != 0)
     las_closestream(s);  /* it is broken: nothing else will close it */
   if (s->closed || s->loop == NULL)
-    return closedk(L, LUA_OK, raise);
-  las_checkcancel(L, t);
-  las_append(&s->closers, &t->f.item);
-  las_park(t, &closewait, s);
-  return lua_yieldk(L, 0, raise, closedk);
+    return raiseloss(L, s);
+  las_waitin(L, t, &s->closers, how);
+  return lua_yieldk(L, 0, 0, closedk);
 }
 
 
 static int writer_wait_closed (lua_State *L) {
   las_Stream *s = checkwriter(L);
-  return waitclosed(L, s, checkwaiter(L, s, "wait_closed"), 1);
+  las_Task *t = checkwaiter(L, s, "wait_closed");
+  if (las_spent(t->f.loop)) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, (lua_KContext)&closewait, closedk);
+  }
+  return waitclosed(L, s, t, &closewait);
 }
 
 
-/* __close(writer, err): an error of the block goes before one of ours. Where
-   nothing can wait, nothing does. */
+/* __close(writer, err): after an error or a cancel what is unsent cannot
+   matter, and nothing waits; nor where nothing can wait. */
 static int writer_scopeclose (lua_State *L) {
-  las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
+  las_Stream *s = towriter(L);
   las_Task *t = las_currenttask(L, las_state(L));
-  if (s->loop == NULL || t == NULL || t->f.loop != s->loop) {
+  if (s == NULL)
+    return 0;
+  if (s->loop == NULL || t == NULL || t->f.loop != s->loop ||
+      !lua_isnoneornil(L, 2) || (t->f.item.flags & LAS_FMUST)) {
     las_abortstream(s);
+    if (s->loop != NULL && t != NULL && lua_isnoneornil(L, 2))
+      las_checkcancel(L, t);
     return 0;
   }
   las_closestream(s);
-  return waitclosed(L, s, t, lua_isnil(L, 2));
+  return waitclosed(L, s, t, &scopewait);
 }
 
 
@@ -386,7 +438,11 @@ static int writer_get_write_buffer_size (lua_State *L) {
 
 
 static int writer_tostring (lua_State *L) {
-  las_Stream *s = ((Box *)las_check(L, 1, LAS_TWRITER))->s;
+  const las_Stream *s = towriter(L);
+  if (s == NULL) {
+    lua_pushliteral(L, "StreamWriter<state=closed>");
+    return 1;
+  }
   lua_pushfstring(L, "StreamWriter<state=%s, unsent=%I>",
                   s->closed ? "closed" : s->closing ? "closing" : "open",
                   (LUAI_UACINT)s->unsent);
