@@ -30,4 +30,21 @@ function errors.pcall(...)
   return finish(pcall(core.body((...)), select(2, ...)))
 end
 
+local catchers = { [pcall] = true, [xpcall] = true }
+
+--- Does any call of this coroutine, from `level` of the caller outwards, catch
+-- errors? What a host does below the coroutine can't be seen.
+function errors.is_caught(level)
+  level = level + 1
+  while true do
+    local info = debug.getinfo(level, "f")
+    if not info then
+      return false
+    elseif catchers[info.func] then
+      return true
+    end
+    level = level + 1
+  end
+end
+
 return errors

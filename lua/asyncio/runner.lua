@@ -16,26 +16,10 @@ function runner.new_event_loop()
   return core.new_event_loop()
 end
 
--- Calls that a host can't see behind: an error that passes them is caught.
-local catchers = { [pcall] = true, [xpcall] = true, [errors.pcall] = true }
-
 --- Would anybody but the host catch an error raised here?
 local function is_caught()
   local _, is_main = coroutine.running()
-  if not is_main then
-    return true
-  end
-  local level = 3
-  while true do
-    local info = debug.getinfo(level, "f")
-    if not info then
-      return false
-    end
-    if catchers[info.func] then
-      return true
-    end
-    level = level + 1
-  end
+  return not is_main or errors.is_caught(3)
 end
 
 local Runner = {}

@@ -5,6 +5,7 @@
 
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
+local is_caught = require("asyncio.errors").is_caught
 local group_error = require "asyncio.group_error"
 
 local taskgroup = {}
@@ -129,7 +130,8 @@ function meta.__close(group, err)
     abandon(group)
     error("a task group was left by another task than the one that opened it", 0)
   else
-    leave(group, err ~= nil, err)
+    local traceback = err ~= nil and not is_caught(2) and core.raised() or nil
+    leave(group, err ~= nil, err, traceback)
   end
 end
 

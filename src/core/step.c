@@ -110,6 +110,24 @@ static int taskerror (lua_State *L) {
   return 1;
 }
 
+
+/* raised(): the traceback of the error that unwinds this coroutine, or nil; to
+   be asked only where no call in between can have caught another one */
+static int core_raised (lua_State *L) {
+  const las_Loop *lp = las_checkrunning(L);
+  const las_Task *t = lp->current;
+  lua_settop(L, 0);
+  if (t != NULL && t->co == L) {
+    las_pushanchored(L, t->f.loop, t->f.item.slot);
+    las_getextra(L, 1, LAS_XTRACEBACK);
+  }
+  else {
+    lua_pushvalue(lp->anchor, LAS_ATRACE);
+    lua_xmove(lp->anchor, L, 1);
+  }
+  return 1;
+}
+
 /* }================================================================== */
 
 
@@ -367,6 +385,11 @@ int las_stepawaited (lua_State *L, las_Task *t, las_Task *child) {
 
 
 void las_openstep (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"raised", core_raised},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
   lua_pushliteral(L, "a task's coroutine was resumed or closed from outside"
                      " the event loop");
   lua_setiuservalue(L, state, LAS_USTRANGER);
