@@ -32,6 +32,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opentask(L, state);
   las_openstep(L, state);
   las_openfuture(L, state);
+  las_opencancel(L, state);
   las_openjob(L, state);
   las_opencallback(L, state);
   las_openawaitable(L, state);
@@ -40,6 +41,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opendriver(L, state);
   las_opengenerator(L, state);
   las_opencontext(L, state);
+  las_opencontextvar(L, state);
   las_opensleep(L, state);
   las_opentimeout(L, state);
   las_opengather(L, state);

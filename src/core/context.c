@@ -18,21 +18,6 @@ typedef struct Context {
 /* user value of a context: table, variable -> value; nil while empty */
 enum {MAP = 1};
 
-/* user values of a variable: its name; a function that gives its default */
-enum {NAME = 1, DEFAULT};
-
-typedef struct Variable {
-  int hasdefault;
-} Variable;
-
-/* user values of a token */
-enum {VARIABLE = 1, CONTEXT, FORMER, NTOKEN = FORMER};
-
-typedef struct Token {
-  int hasformer;	/* had the variable a value in the context? */
-  int used;
-} Token;
-
 /* its address stands for nil in maps */
 static const char nilkey = 0;
 
@@ -43,8 +28,7 @@ static const char nilkey = 0;
 ** ===================================================================
 */
 
-/* The value on top as it stands in maps. */
-static void encode (lua_State *L) {
+void las_encodevar (lua_State *L) {
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_pushlightuserdata(L, (void *)&nilkey);
@@ -52,7 +36,7 @@ static void encode (lua_State *L) {
 }
 
 
-static void decode (lua_State *L) {
+void las_decodevar (lua_State *L) {
   if (lua_touserdata(L, -1) == (void *)&nilkey) {
     lua_pop(L, 1);
     lua_pushnil(L);
@@ -60,9 +44,7 @@ static void decode (lua_State *L) {
 }
 
 
-/* Pushes the value, as it stands there, of the variable at 'var' in the
-   context at 'ctx' (may be nil). Is there one? [-0, +(1 if so), -] */
-static int lookup (lua_State *L, int ctx, int var) {
+int las_lookupvar (lua_State *L, int ctx, int var) {
   if (lua_isnil(L, ctx))
     return 0;
   lua_pushvalue(L, var);
@@ -103,9 +85,7 @@ static void ownmap (lua_State *L, int ctx) {
 }
 
 
-/* Pops a value (as it stands there; nil takes it out) and gives it to the
-   variable at 'var' in the context at 'ctx'. Both positive. */
-static void assign (lua_State *L, int ctx, int var) {
+void las_assignvar (lua_State *L, int ctx, int var) {
   ownmap(L, ctx);
   lua_insert(L, -2);
   lua_pushvalue(L, var);
@@ -160,9 +140,7 @@ static las_Task *runningtask (const las_State *S) {
 }
 
 
-/* Pushes the current context or nil. Outside of tasks it is that of the
-   callback that runs, or of the main program. [-0, +1, -] */
-static void pushcurrent (lua_State *L) {
+void las_pushcontext (lua_State *L) {
   las_State *S = las_state(L);
   las_Task *t = runningtask(S);
   if (t == NULL)
@@ -201,9 +179,8 @@ static void setcurrent (lua_State *L) {
 }
 
 
-/* Pushes the current context, made now if there was none. */
-static void needcurrent (lua_State *L) {
-  pushcurrent(L);
+void las_needcontext (lua_State *L) {
+  las_pushcontext(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     newcontext(L);
@@ -215,7 +192,7 @@ static void needcurrent (lua_State *L) {
 
 void las_inheritcontext (lua_State *L) {
   luaL_checkstack(L, 8, NULL);
-  pushcurrent(L);
+  las_pushcontext(L);
   if (lua_isnil(L, -1))
     lua_pop(L, 1);
   else {
@@ -226,7 +203,7 @@ void las_inheritcontext (lua_State *L) {
 
 
 int las_copycontext (lua_State *L) {
-  pushcurrent(L);
+  las_pushcontext(L);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return 0;
@@ -243,7 +220,7 @@ void las_swapcontext (lua_State *L) {
 }
 
 void las_entercontext (lua_State *L) {
-  pushcurrent(L);
+  las_pushcontext(L);
   lua_insert(L, -2);
   setcurrent(L);
 }
@@ -298,7 +275,7 @@ static int asyncio_Context (lua_State *L) {
 
 
 static int asyncio_copy_context (lua_State *L) {
-  pushcurrent(L);
+  las_pushcontext(L);
   copy(L);
   return 1;
 }
@@ -317,8 +294,8 @@ static int context_get (lua_State *L) {
   checkcontext(L);
   las_check(L, 2, LAS_TCONTEXTVAR);
   lua_settop(L, 3);
-  if (lookup(L, 1, 2))
-    decode(L);
+  if (las_lookupvar(L, 1, 2))
+    las_decodevar(L);
   return 1;
 }
 
@@ -338,7 +315,7 @@ static int core_enter_context (lua_State *L) {
   lua_pushboolean(L, !c->entered);
   if (c->entered)
     return 1;
-  pushcurrent(L);
+  las_pushcontext(L);
   lua_pushvalue(L, 1);
   setcurrent(L);
   c->entered = 1;
@@ -352,7 +329,7 @@ static int core_leave_context (lua_State *L) {
   Context *c = checkcontext(L);
   lua_settop(L, 2);
   c->entered = 0;
-  pushcurrent(L);
+  las_pushcontext(L);
   if (lua_rawequal(L, -1, 1)) {
     lua_pop(L, 1);
     setcurrent(L);
@@ -392,154 +369,10 @@ static int task_get_context (lua_State *L) {
 /* }================================================================== */
 
 
-/*
-** {==================================================================
-** Variables
-** ===================================================================
-*/
-
-static Variable *checkvariable (lua_State *L) {
-  return (Variable *)las_check(L, 1, LAS_TCONTEXTVAR);
-}
-
-
-/* ContextVar(name [, default]) */
-static int asyncio_ContextVar (lua_State *L) {
-  Variable *v;
-  int hasdefault = !lua_isnone(L, 2);
-  luaL_checktype(L, 1, LUA_TSTRING);
-  lua_settop(L, 2);
-  v = (Variable *)lua_newuserdatauv(L, sizeof(*v), DEFAULT);
-  v->hasdefault = hasdefault;
-  lua_insert(L, 1);
-  lua_setiuservalue(L, 1, DEFAULT);
-  lua_setiuservalue(L, 1, NAME);
-  las_settype(L, LAS_TCONTEXTVAR);
-  return 1;
-}
-
-
-static const char *pushname (lua_State *L, int var) {
-  lua_getiuservalue(L, var, NAME);
-  return lua_tostring(L, -1);
-}
-
-
-/* var:get([default]): its value, else the argument, else its own default */
-static int contextvar_get (lua_State *L) {
-  Variable *v = checkvariable(L);
-  int hasdefault = !lua_isnone(L, 2);
-  lua_settop(L, 2);
-  pushcurrent(L);
-  if (lookup(L, 3, 1))
-    decode(L);
-  else if (hasdefault)
-    lua_pushvalue(L, 2);
-  else if (v->hasdefault)
-    lua_getiuservalue(L, 1, DEFAULT);
-  else
-    return luaL_error(L, "ContextVar '%s' has no value", pushname(L, 1));
-  return 1;
-}
-
-
-/* var:set(value): a token that takes it back */
-static int contextvar_set (lua_State *L) {
-  enum {SELF = 1, VALUE, TOKEN, CURRENT};
-  Token *t;
-  checkvariable(L);
-  luaL_checkany(L, VALUE);
-  lua_settop(L, VALUE);
-  t = (Token *)lua_newuserdatauv(L, sizeof(*t), NTOKEN);
-  memset(t, 0, sizeof(*t));
-  las_settype(L, LAS_TTOKEN);
-  lua_pushvalue(L, SELF);
-  lua_setiuservalue(L, TOKEN, VARIABLE);
-  needcurrent(L);
-  lua_pushvalue(L, CURRENT);
-  lua_setiuservalue(L, TOKEN, CONTEXT);
-  t->hasformer = lookup(L, CURRENT, SELF);
-  if (t->hasformer)
-    lua_setiuservalue(L, TOKEN, FORMER);
-  lua_pushvalue(L, VALUE);
-  encode(L);
-  assign(L, CURRENT, SELF);
-  lua_settop(L, TOKEN);
-  return 1;
-}
-
-
-/* Takes back what the token at 2 stands for; the variable is at 1. */
-static void reset (lua_State *L, Token *t) {
-  enum {SELF = 1, TOKEN, MADEIN};
-  lua_settop(L, TOKEN);
-  lua_getiuservalue(L, TOKEN, CONTEXT);
-  pushcurrent(L);
-  if (!lua_rawequal(L, -1, MADEIN))
-    luaL_error(L, "the token was made in another context");
-  lua_pop(L, 1);
-  if (t->hasformer)
-    lua_getiuservalue(L, TOKEN, FORMER);
-  else
-    lua_pushnil(L);
-  assign(L, MADEIN, SELF);
-  t->used = 1;
-}
-
-
-/* var:reset(token): once, and where it was made */
-static int contextvar_reset (lua_State *L) {
-  Token *t;
-  checkvariable(L);
-  t = (Token *)las_check(L, 2, LAS_TTOKEN);
-  lua_getiuservalue(L, 2, VARIABLE);
-  luaL_argcheck(L, lua_rawequal(L, -1, 1), 2,
-                "the token is another variable's");
-  if (t->used)
-    return luaL_error(L, "the token was used already");
-  reset(L, t);
-  return 0;
-}
-
-
-static int contextvar_tostring (lua_State *L) {
-  checkvariable(L);
-  lua_pushfstring(L, "ContextVar<name=%s>", pushname(L, 1));
-  return 1;
-}
-
-
-/* The end of a token's scope. */
-static int token_close (lua_State *L) {
-  Token *t = (Token *)las_check(L, 1, LAS_TTOKEN);
-  lua_settop(L, 1);
-  if (!t->used) {
-    lua_getiuservalue(L, 1, VARIABLE);
-    lua_insert(L, 1);
-    reset(L, t);
-  }
-  return 0;
-}
-
-
-static int token_tostring (lua_State *L) {
-  Token *t = (Token *)las_check(L, 1, LAS_TTOKEN);
-  const char *name;
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, VARIABLE);
-  name = pushname(L, 2);
-  lua_pushfstring(L, "Token<var=%s%s>", name, t->used ? ", used" : "");
-  return 1;
-}
-
-/* }================================================================== */
-
-
 void las_opencontext (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"Context", asyncio_Context},
     {"copy_context", asyncio_copy_context},
-    {"ContextVar", asyncio_ContextVar},
     {"has_contexts", core_has_contexts},
     {"enter_context", core_enter_context},
     {"leave_context", core_leave_context},
@@ -554,21 +387,6 @@ void las_opencontext (lua_State *L, int state) {
     {"__tostring", context_tostring},
     {NULL, NULL}
   };
-  static const luaL_Reg variablemethods[] = {
-    {"get", contextvar_get},
-    {"set", contextvar_set},
-    {"reset", contextvar_reset},
-    {NULL, NULL}
-  };
-  static const luaL_Reg variablemeta[] = {
-    {"__tostring", contextvar_tostring},
-    {NULL, NULL}
-  };
-  static const luaL_Reg tokenmeta[] = {
-    {"__close", token_close},
-    {"__tostring", token_tostring},
-    {NULL, NULL}
-  };
   static const luaL_Reg taskmethods[] = {
     {"get_context", task_get_context},
     {NULL, NULL}
@@ -576,8 +394,5 @@ void las_opencontext (lua_State *L, int state) {
   las_setfuncs(L, state, funcs);
   las_newtype(L, state, LAS_TCONTEXT, "asyncio.Context", contextmethods,
               contextmeta);
-  las_newtype(L, state, LAS_TCONTEXTVAR, "asyncio.ContextVar",
-              variablemethods, variablemeta);
-  las_newtype(L, state, LAS_TTOKEN, "asyncio.Token", NULL, tokenmeta);
   las_addmethods(L, state, LAS_TTASK, taskmethods);
 }

@@ -26,4 +26,21 @@ LAS_API void las_pushcontextof (lua_State *L, int i);
 /* The same for a job whose userdata lies at 'i'. */
 LAS_API void las_pushjobcontext (lua_State *L, int i, const las_Job *job);
 
+/* for variables: */
+
+/* Pushes the current context or nil. Outside of tasks it is that of the
+   callback that runs, or of the main program. [-0, +1, -] */
+LAS_API void las_pushcontext (lua_State *L);
+/* Pushes the current context, made now if there was none. */
+LAS_API void las_needcontext (lua_State *L);
+/* Pushes the value, as it stands there, of the variable at 'var' in the
+   context at 'ctx' (may be nil). Is there one? [-0, +(1 if so), -] */
+LAS_API int las_lookupvar (lua_State *L, int ctx, int var);
+/* Pops a value (as it stands there; nil takes it out) and gives it to the
+   variable at 'var' in the context at 'ctx'. Both positive. */
+LAS_API void las_assignvar (lua_State *L, int ctx, int var);
+/* Brings the value on top into the form it has in maps, and back. */
+LAS_API void las_encodevar (lua_State *L);
+LAS_API void las_decodevar (lua_State *L);
+
 #endif

@@ -272,75 +272,6 @@ static int future_cancelled (lua_State *L) {
 }
 
 
-/* stack of 'cancel': a list of tasks for the message, and one of it */
-enum {SELF = 1, MESSAGE, LIST, TARGET};
-
-
-/* Adds a task that the cancel goes on to, once. */
-static void addtarget (lua_State *L, las_Future *f) {
-  int top = lua_gettop(L);
-  if (f->item.type == LAS_TASK && f->item.state == LAS_PENDING &&
-      lua_rawgetp(L, LIST, f) == LUA_TNIL) {
-    lua_pushboolean(L, 1);
-    lua_rawsetp(L, LIST, f);
-    las_pushanchored(L, f->loop, f->item.slot);
-    lua_rawseti(L, LIST, (lua_Integer)lua_rawlen(L, LIST) + 1);
-  }
-  lua_settop(L, top);
-}
-
-
-/* Adds those that the cancel of a task goes on to. Does the task itself raise
-   it, too? */
-static int addtargets (lua_State *L, las_Task *t) {
-  las_Future *f;
-  int i;
-  if (t->f.item.phase != LAS_PARKED)
-    return 1;
-  if (t->wait->many != NULL) {
-    for (i = 0; (f = t->wait->child(t, i)) != NULL; i++)
-      addtarget(L, f);
-    return 1;
-  }
-  f = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
-  if (f == NULL || f->item.type != LAS_TASK)
-    return 1;
-  addtarget(L, f);
-  return 0;
-}
-
-
-/* Gives the message to all who will raise the cancel; the first one stays. */
-static void setmessage (lua_State *L) {
-  lua_Integer k;
-  lua_createtable(L, 1, 1);
-  lua_pushvalue(L, SELF);
-  lua_rawseti(L, LIST, 1);
-  for (k = 1; k <= (lua_Integer)lua_rawlen(L, LIST); k++) {
-    las_Future *f;
-    lua_rawgeti(L, LIST, k);
-    f = (las_Future *)lua_touserdata(L, TARGET);
-    if ((f->item.type != LAS_TASK || addtargets(L, (las_Task *)f)) &&
-        las_getextra(L, TARGET, LAS_XMESSAGE) == LUA_TNIL) {
-      lua_pushvalue(L, MESSAGE);
-      las_setextra(L, TARGET, LAS_XMESSAGE);
-    }
-    lua_settop(L, LIST);
-  }
-}
-
-
-static int future_cancel (lua_State *L) {
-  las_Future *f = las_checkfuture(L, 1);
-  luaL_optstring(L, 2, NULL);
-  lua_settop(L, 2);
-  if (!lua_isnil(L, 2) && f->item.state == LAS_PENDING)
-    setmessage(L);
-  lua_pushboolean(L, las_cancel(f));
-  return 1;
-}
-
-
 static int future_get_loop (lua_State *L) {
   las_checkfuture(L, 1);
   lua_getiuservalue(L, 1, LAS_ULOOP);
@@ -415,7 +346,6 @@ void las_openfuture (lua_State *L, int state) {
     {"exception", future_exception},
     {"done", future_done},
     {"cancelled", future_cancelled},
-    {"cancel", future_cancel},
     {"get_loop", future_get_loop},
     {NULL, NULL}
   };

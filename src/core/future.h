@@ -63,11 +63,6 @@ typedef struct las_Wait {
 					   NULL past the last */
 } las_Wait;
 
-typedef struct las_Work {
-  struct las_Work *next;
-  void (*run) (struct las_Work *w);	/* calls las_cancelinner for each */
-} las_Work;
-
 struct las_Task {
   las_Future f;		/* first */
   lua_State *co;	/* anchored by LAS_UVALUE until done */
@@ -108,19 +103,6 @@ LAS_API void las_await (lua_State *L, int i, las_Future *f, las_Task *t);
 LAS_API void las_unawait (las_Future *f, las_Task *t);
 /* Does any task wait for it? */
 LAS_API int las_isawaited (const las_Future *f);
-
-/* Asks the future (or task) to cancel: true unless it was done. */
-LAS_API int las_cancel (las_Future *f);
-
-/* The same for a las_Work: part of the cancel under way. */
-LAS_API void las_cancelinner (las_Future *f);
-
-/* A scope that cancels its own task asks for the base when it opens: how many
-   cancels the task was told of before. When it closes it takes its own back;
-   the result says whether any that came since is left. If none is, a throw
-   not yet delivered was its own, and is dropped. */
-LAS_API unsigned las_cancelbase (const las_Task *t);
-LAS_API int las_uncancel (las_Task *t, unsigned base);
 
 /* Results of the done future at 'i', or raises its error. [-0, +n, e] */
 LAS_API int las_outcome (lua_State *L, int i);

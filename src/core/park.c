@@ -96,13 +96,6 @@ void las_leave (las_Task *t) {
 }
 
 
-void las_throw (las_Task *t) {
-  las_leave(t);
-  t->f.item.flags |= LAS_FTHROW;
-  las_wake(t);
-}
-
-
 void las_giveway (lua_State *L, las_Task *t) {
   (void)L;
   las_assert(t->f.item.phase == LAS_RUNNING);
@@ -243,163 +236,11 @@ las_Task *las_checkwake (lua_State *L) {
 /* }================================================================== */
 
 
-/*
-** {==================================================================
-** Cancelling
-** ===================================================================
-*/
-
-/*
-** The cancel goes down the chain of awaits as a loop. Where a task waits for
-** many (a gather) the rest is put off as work, so nothing recurses. A task
-** met twice in one pass is cancelled once.
-*/
-static int cancelchain (las_Future *f, uint32_t pass) {
-  for (;;) {
-    las_Task *t = (las_Task *)f;
-    las_Future *inner;
-    if (f->item.state != LAS_PENDING)
-      return 0;
-    if (f->item.type != LAS_TASK) {
-      las_settle(f, LAS_CANCELLED);
-      return 1;
-    }
-    if (t->mark == pass) {
-      if (f->item.phase == LAS_PARKED)
-        las_throw(t);  /* a cycle: nobody further in can take it */
-      return 1;
-    }
-    t->mark = pass;
-    if (t->ncancels < LAS_MAXCANCELS)
-      t->ncancels++;
-    if (f->item.phase != LAS_PARKED) {
-      f->item.flags |= LAS_FMUST;
-      return 1;
-    }
-    if (t->wait->many != NULL) {
-      las_Work *w = t->wait->many(t);
-      w->next = f->loop->work;
-      f->loop->work = w;
-      return 1;
-    }
-    inner = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
-    if (inner == NULL) {
-      las_throw(t);
-      return 1;
-    }
-    f = inner;
-  }
-}
-
-
-/* Numbers the passes. They begin anew after 2^32 of them; then no task may
-   keep the mark of one long past. */
-static uint32_t newpass (las_Loop *lp) {
-  if (las_unlikely(++lp->cancelpass == 0)) {
-    lua_State *A = lp->anchor;
-    uint32_t slot;
-    for (slot = 1; slot <= lp->nslots; slot++) {
-      las_Task *t;
-      lua_rawgeti(A, LAS_ATABLE, slot);
-      t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
-      if (t != NULL)
-        t->mark = 0;
-      lua_pop(A, 1);
-    }
-    lp->cancelpass = 1;
-  }
-  return lp->cancelpass;
-}
-
-
-int las_cancel (las_Future *f) {
-  las_Loop *lp = f->loop;
-  int taken;
-  if (lp->closed && f->item.type == LAS_TASK)
-    return 0;  /* a collected loop took its deadlines along */
-  taken = cancelchain(f, newpass(lp));
-  while (lp->work != NULL) {
-    las_Work *w = lp->work;
-    lp->work = w->next;
-    w->run(w);
-  }
-  return taken;
-}
-
-
-void las_cancelinner (las_Future *f) {
-  cancelchain(f, f->loop->cancelpass);
-}
-
-
-unsigned las_cancelbase (const las_Task *t) {
-  int coming = (t->f.item.flags & LAS_FMUST) && t->ncancels > 0;
-  return coming ? t->ncancels - 1 : t->ncancels;
-}
-
-
-int las_uncancel (las_Task *t, unsigned base) {
-  if (t->ncancels > 0)
-    t->ncancels--;
-  if (t->ncancels > base)
-    return 1;
-  t->f.item.flags &= ~LAS_FMUST;
-  return 0;
-}
-
-
-/* The last of the tasks that wait one for another, from 't' on, before 'me'
-   or one that waits for no single task. */
-static las_Task *lastawaiter (las_Task *t, const las_Task *me) {
-  uint32_t steps = t->f.loop->ntasks;  /* more of them make a circle */
-  while (steps-- > 0 && t->f.item.phase == LAS_PARKED) {
-    las_Future *inner = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
-    if (inner == NULL || inner->item.type != LAS_TASK || inner == &me->f)
-      break;
-    t = (las_Task *)inner;
-  }
-  return t;
-}
-
-
-/* cancel_child(task): as its method 'cancel'. But where the task waits for the
-   one that calls this, itself or through others, the cancel would come back:
-   then it is raised in the last of them that waits. */
-static int core_cancel_child (lua_State *L) {
-  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  las_Task *me = las_checktask(L, "cancel_child");
-  uint8_t must = me->f.item.flags & LAS_FMUST;
-  unsigned ncancels = me->ncancels;
-  las_cancel(&t->f);
-  if (me->mark != me->f.loop->cancelpass)
-    return 0;
-  me->ncancels = ncancels & LAS_MAXCANCELS;
-  if (!must)
-    me->f.item.flags &= ~LAS_FMUST;
-  t = lastawaiter(t, me);
-  if (t->f.item.phase == LAS_PARKED)
-    las_throw(t);
-  return 0;
-}
-
-
-/* uncancel(task, base): is any cancel left? */
-static int core_uncancel (lua_State *L) {
-  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  lua_pushboolean(L, las_uncancel(t, (unsigned)luaL_checkinteger(L, 2)));
-  return 1;
-}
-
-/* }================================================================== */
-
-
 /* Where a body stands in a plain yield nothing of ours runs on resuming:
    a hook raises the cancel as that yield returns. */
 void las_openpark (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"cannot_wait", core_cannot_wait},
-    {"cancel_child", core_cancel_child},
-    {"uncancel", core_uncancel},
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);

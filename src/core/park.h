@@ -53,9 +53,6 @@ LAS_API void las_wakefirst (las_List *l);
 /* Unlinks a waiting task from what it waits for. */
 LAS_API void las_leave (las_Task *t);
 
-/* Makes the waiting task ready to raise CancelledError; it leaves first. */
-LAS_API void las_throw (las_Task *t);
-
 /* Puts the running task at the end of the ready queue; then yield. A cancel
    meanwhile is raised by las_checkwake. */
 LAS_API void las_giveway (lua_State *L, las_Task *t);

@@ -160,26 +160,6 @@ static int core_overdue (lua_State *L) {
 }
 
 
-/* persist(task): cancels it now and at each further suspension; after a
-   hundred of those its coroutine is closed. killed(task): was it closed? */
-static int core_persist (lua_State *L) {
-  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  if (t->f.item.state == LAS_PENDING && t->strikes == 0) {
-    t->strikes = LAS_STRIKES;
-    las_cancel(&t->f);
-    t->f.item.flags |= LAS_FMUST;
-  }
-  return 0;
-}
-
-
-static int core_killed (lua_State *L) {
-  las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
-  lua_pushboolean(L, t->strikes == LAS_KILLED);
-  return 1;
-}
-
-
 void las_openrun (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"complete", core_complete},
@@ -187,8 +167,6 @@ void las_openrun (lua_State *L, int state) {
     {"set_grace", core_set_grace},
     {"set_limit", core_set_limit},
     {"overdue", core_overdue},
-    {"persist", core_persist},
-    {"killed", core_killed},
     {NULL, NULL}
   };
   static const luaL_Reg methods[] = {
