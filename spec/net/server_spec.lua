@@ -718,6 +718,21 @@ describe("start_unix_server", function()
       path .. "/no/such/place").code)
   end))
 
+  it("shows a server that lives nothing of the one that wanted its path", testing.async(function()
+    local path, seen = sockets.path(), {}
+    local server <close> = asyncio.start_unix_server(function(reader)
+      seen[#seen + 1] = reader:read() or "nothing"
+    end, path)
+    for _ = 1, 3 do
+      witness.raises(asyncio.OSError, asyncio.start_unix_server, silent, path)
+    end
+    local _, writer <close> = asyncio.open_unix_connection(path)
+    writer:write "bytes"
+    writer:write_eof()
+    until_true(function() return #seen > 0 end)
+    assert.same({ "bytes" }, seen)
+  end))
+
   it("leaves a file alone that somebody put in its place", testing.async(function()
     local path = sockets.path()
     do

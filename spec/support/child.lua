@@ -29,14 +29,15 @@ end
 --- Runs the program text with the interpreter that runs the specs. It is given
 -- the name of the file that its standard error goes to, to see what was said.
 -- @param environment variables to set, as "NAME=value NAME=value"
+-- @param redirect what happens to its standard files, as "<&-"
 -- @return what it wrote to standard output and standard error (its file named
 -- "program" in both), and its exit status, or the number of the signal that
 -- killed it with a minus
-function child.run(program, environment)
+function child.run(program, environment, redirect)
   local path, out, err = os.tmpname(), os.tmpname(), os.tmpname()
   write_all(path, PREFIX .. program)
-  local _, how, code = os.execute(("exec env %s %s %s %s >%s 2>%s </dev/null")
-    :format(environment or "", INTERPRETER, path, err, out, err))
+  local _, how, code = os.execute(("exec env %s %s %s %s >%s 2>%s </dev/null %s")
+    :format(environment or "", INTERPRETER, path, err, out, err, redirect or ""))
   os.remove(path)
   local name = path:gsub("%p", "%%%0")
   local printed = read_all(out):gsub(name, "program")

@@ -4,9 +4,12 @@
 ** How it runs is turn.c's and run.c's.
 */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -64,9 +67,25 @@ static void onasync (uv_async_t *async) {
 }
 
 
+/* Opens those of standard input, output and error that are closed: libuv never
+   closes these numbers, and aborts if one of them is a descriptor of its own.
+   Where there is no null device an idle socket does. */
+static int openstandard (void) {
+  int fd;
+  for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+        open("/dev/null", O_RDWR) < 0 && socket(AF_UNIX, SOCK_STREAM, 0) < 0)
+      return -errno;
+  }
+  return 0;
+}
+
+
 /* Opens all that libuv needs; C only, all or nothing. */
 static int openuv (las_Loop *lp) {
-  int err = uv_loop_init(&lp->uv);
+  int err = openstandard();
+  if (err == 0)
+    err = uv_loop_init(&lp->uv);
   if (err != 0)
     return err;
   if ((err = las_openmailbox(lp)) != 0)

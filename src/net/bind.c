@@ -145,13 +145,15 @@ static int core_bind (lua_State *L) {
 }
 
 
-/* Is the file of a unix socket left from a server that is gone? */
+/* Is the file of a unix socket left from a server that is gone? It is asked
+   by a datagram socket, which a server never sees: it is refused as of the
+   wrong kind where there is one, be it not listening yet. */
 static int isstale (const struct sockaddr_un *sa) {
   struct stat st;
   int stale, fd;
   if (stat(sa->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
     return 0;
-  fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  fd = socket(AF_UNIX, SOCK_DGRAM, 0);
   if (fd < 0)
     return 0;
   fcntl(fd, F_SETFL, O_NONBLOCK);
