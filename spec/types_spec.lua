@@ -119,7 +119,7 @@ local function with_classes(body)
   for name, v in pairs(asyncio) do
     list[1].members[name] = v
     if type(v) == "table" then
-      list[#list + 1] = { class = "asyncio." .. name, members = public_functions(v, {}) }
+      list[#list + 1] = { class = "asyncio." .. name, members = public_functions(v, methods_of(v)) }
     end
   end
   for class, object in pairs(loop:run_until_complete(samples)) do
@@ -160,11 +160,14 @@ local function defined()
     all[definition.class .. "." .. definition.name] = definition
   end
   for class, parent in pairs(above) do
-    for _, definition in ipairs(list) do
-      local name = class .. "." .. definition.name
-      if definition.class == parent and definition.params and not all[name] then
-        all[name] = definition
+    while parent do
+      for _, definition in ipairs(list) do
+        local name = class .. "." .. definition.name
+        if definition.class == parent and definition.params and not all[name] then
+          all[name] = definition
+        end
       end
+      parent = above[parent]
     end
   end
   return all

@@ -7,22 +7,27 @@ local asyncio = {}
 ---@class asyncio.Error
 ---@field message string? what happened, fit for a user
 ---@field name string the name of its class, such as "TimeoutError"
----@overload fun(message?: string, fields?: table): asyncio.Error
+---@overload fun(message?: string | table, fields?: table): asyncio.Error
 asyncio.Error = {}
+
+--- Makes a class for the errors of a program, below the class it is called on.
+---@param name string letters, digits, `_` and `.`: what its errors are called in texts
+---@return asyncio.ErrorClass
+function asyncio.Error:extend(name) end
 
 --- Raised in a task that was cancelled while it waited, and where an awaited task or future was cancelled.
 ---@class asyncio.CancelledError: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.CancelledError
+---@overload fun(message?: string | table, fields?: table): asyncio.CancelledError
 asyncio.CancelledError = {}
 
 --- Raised when a time limit has passed.
 ---@class asyncio.TimeoutError: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.TimeoutError
+---@overload fun(message?: string | table, fields?: table): asyncio.TimeoutError
 asyncio.TimeoutError = {}
 
 --- Raised when a future is set twice, or asked for a result that is not there yet.
 ---@class asyncio.InvalidStateError: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.InvalidStateError
+---@overload fun(message?: string | table, fields?: table): asyncio.InvalidStateError
 asyncio.InvalidStateError = {}
 
 --- Raised when the system refuses something.
@@ -33,55 +38,55 @@ asyncio.InvalidStateError = {}
 ---@field address string? where to, such as "127.0.0.1:80", or the host that was looked up
 ---@field path string? path of the file or unix socket
 ---@field errors asyncio.OSError[]? one for each address, when several were tried and all failed
----@overload fun(message?: string, fields?: table): asyncio.OSError
+---@overload fun(message?: string | table, fields?: table): asyncio.OSError
 asyncio.OSError = {}
 
 --- Raised when TLS fails; nothing raises it yet.
 ---@class asyncio.SSLError: asyncio.OSError
----@overload fun(message?: string, fields?: table): asyncio.SSLError
+---@overload fun(message?: string | table, fields?: table): asyncio.SSLError
 asyncio.SSLError = {}
 
 --- Raised when a stream ends before what was asked for.
 ---@class asyncio.IncompleteReadError: asyncio.Error
 ---@field partial string the bytes that did come
 ---@field expected integer? how many bytes were asked for, if it was a number of them
----@overload fun(message?: string, fields?: table): asyncio.IncompleteReadError
+---@overload fun(message?: string | table, fields?: table): asyncio.IncompleteReadError
 asyncio.IncompleteReadError = {}
 
 --- Raised when no separator comes within a reader's limit; the bytes stay in the reader.
 ---@class asyncio.LimitOverrunError: asyncio.Error
 ---@field consumed integer how many bytes were looked through
----@overload fun(message?: string, fields?: table): asyncio.LimitOverrunError
+---@overload fun(message?: string | table, fields?: table): asyncio.LimitOverrunError
 asyncio.LimitOverrunError = {}
 
 --- Raised by a `get_nowait` that finds nothing.
 ---@class asyncio.QueueEmpty: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.QueueEmpty
+---@overload fun(message?: string | table, fields?: table): asyncio.QueueEmpty
 asyncio.QueueEmpty = {}
 
 --- Raised by a `put_nowait` that finds no room.
 ---@class asyncio.QueueFull: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.QueueFull
+---@overload fun(message?: string | table, fields?: table): asyncio.QueueFull
 asyncio.QueueFull = {}
 
 --- Raised when a queue is used that was shut down.
 ---@class asyncio.QueueShutDown: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.QueueShutDown
+---@overload fun(message?: string | table, fields?: table): asyncio.QueueShutDown
 asyncio.QueueShutDown = {}
 
 --- Raised in those who wait at a barrier that was reset or aborted.
 ---@class asyncio.BrokenBarrierError: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.BrokenBarrierError
+---@overload fun(message?: string | table, fields?: table): asyncio.BrokenBarrierError
 asyncio.BrokenBarrierError = {}
 
 --- Raised when a worker of an executor dies; nothing raises it yet.
 ---@class asyncio.BrokenWorkerError: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.BrokenWorkerError
+---@overload fun(message?: string | table, fields?: table): asyncio.BrokenWorkerError
 asyncio.BrokenWorkerError = {}
 
 --- Raised in the main task when nothing can ever wake it; its message lists who waits for what.
 ---@class asyncio.DeadlockError: asyncio.Error
----@overload fun(message?: string, fields?: table): asyncio.DeadlockError
+---@overload fun(message?: string | table, fields?: table): asyncio.DeadlockError
 asyncio.DeadlockError = {}
 
 --- Any of the classes of errors, such as `asyncio.TimeoutError`.

@@ -1,4 +1,5 @@
---- Errors: the classes, and a pcall that a cancellation passes through.
+--- Errors: the classes and those that programs add to them, and a pcall that
+-- a cancellation passes through.
 
 local core = require("asyncio.core").api
 
@@ -10,6 +11,33 @@ for _, name in ipairs {
   "BrokenBarrierError", "ExceptionGroup", "BrokenWorkerError", "DeadlockError",
 } do
   errors.classes[name] = core[name]
+end
+
+local function kind_of(v)
+  return core.isinstance(v, core.Error) and "an error" or v == nil and "no value" or type(v)
+end
+
+--- A class below this one, for the errors of a program. It inherits fields and
+-- methods, and the metamethods that there are by now.
+-- @param name how it calls itself in texts, such as "NotFound" or "db.NotFound"
+function core.Error:extend(name)
+  if not (core.is_class(self) and core.isinstance(setmetatable({}, self), core.Error)) then
+    error(("calling 'extend' on bad self (error class expected, got %s)"):format(kind_of(self)), 2)
+  elseif type(name) ~= "string" then
+    error(("bad argument #1 to 'extend' (string expected, got %s)"):format(kind_of(name)), 2)
+  elseif not name:find "^[%a_][%w_.]*$" then
+    error("bad argument #1 to 'extend' (a name of letters, digits, '_' and '.' expected)", 2)
+  end
+  local class, meta = {}, {}
+  for key, value in next, self do
+    class[key] = type(key) == "string" and key:find "^__" and value or nil
+  end
+  for key, value in next, getmetatable(self) do
+    meta[key] = value
+  end
+  class.__index, class.__super, class.__name, class.name = class, self, name, name
+  meta.__index = self
+  return setmetatable(class, meta)
 end
 
 local isinstance, CancelledError = core.isinstance, core.CancelledError

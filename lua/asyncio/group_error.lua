@@ -15,17 +15,14 @@ local MAX_ERRORS = 1000000  -- in a group: a larger count is a mistake
 --- Makes a group.
 -- @param list errors, with their count in `n`; the group keeps it
 -- @param origins for each error the task that failed with it, or a traceback
-function group_error.new(message, list, origins)
-  return setmetatable({ message = message, exceptions = list, _origins = origins }, ExceptionGroup)
+-- @param class ExceptionGroup (if nil) or one below it
+function group_error.new(message, list, origins, class)
+  return setmetatable({ message = message, exceptions = list, _origins = origins },
+    class or ExceptionGroup)
 end
 
 local function is_group(err)
   return core.isinstance(err, ExceptionGroup)
-end
-
---- A class is a table with something in it, but no error itself.
-local function is_class(v)
-  return type(v) == "table" and next(v) ~= nil and not core.isinstance(v, core.Error)
 end
 
 local function is_list(v)
@@ -34,7 +31,7 @@ end
 
 local function is_list_of_classes(v)
   for _, class in ipairs(v) do
-    if not is_class(class) then
+    if not core.is_class(class) then
       return false
     end
   end
@@ -68,7 +65,7 @@ local function matcher(group, condition, name)
       end
       return false
     end
-  elseif is_class(condition) and not is_list(condition) then
+  elseif core.is_class(condition) and not is_list(condition) then
     return function(err)
       return core.isinstance(err, condition)
     end
@@ -97,16 +94,16 @@ local function add(part, err, origin)
   part.origins[part.n] = origin
 end
 
-local function divide(group, matches)
-  if matches(group) then
-    return group, nil
-  end
+local divide
+
+--- Divides a group that does not match itself.
+local function divide_inside(group, matches, parts)
   local found, rest = { n = 0, origins = {} }, { n = 0, origins = {} }
   local list, origins = group.exceptions, group._origins or {}
   for i = 1, list.n or #list do
     local err = list[i]
     if is_group(err) then
-      local inside, outside = divide(err, matches)
+      local inside, outside = divide(err, matches, parts)
       if inside then
         add(found, inside, origins[i])
       end
@@ -125,16 +122,33 @@ local function divide(group, matches)
   return derive(group, found), derive(group, rest)
 end
 
+--- The part of a group that matches, and the rest.
+-- @param parts what groups were divided into; one that stands inside itself
+-- is no part of itself
+function divide(group, matches, parts)
+  local known = parts[group]
+  if not known then
+    known = {}
+    parts[group] = known
+    if matches(group) then
+      known[1] = group
+    else
+      known[1], known[2] = divide_inside(group, matches, parts)
+    end
+  end
+  return known[1], known[2]
+end
+
 --- Divides the group: the part that matches and the rest; nil for none.
 -- @param condition a class, a list of classes, or a function of an error;
 -- it is asked about groups too, the outermost first
 function ExceptionGroup:split(condition)
-  return divide(self, matcher(self, condition, "split"))
+  return divide(self, matcher(self, condition, "split"), {})
 end
 
 --- The part of the group that matches, or nil.
 function ExceptionGroup:subgroup(condition)
-  return (divide(self, matcher(self, condition, "subgroup")))
+  return (divide(self, matcher(self, condition, "subgroup"), {}))
 end
 
 --- Adds the lines of an error: the first goes behind `head`, the others are
@@ -151,7 +165,7 @@ local function draw(lines, head, err, above)
   end
   local list = err.exceptions
   local count = list.n or #list
-  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, err.name, report.text(err.message), count,
+  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, getmetatable(err).name, report.text(err.message), count,
     count == 1 and "error" or "errors")
   above[err], above.n = true, above.n + 1
   for i = 1, count do
@@ -167,25 +181,26 @@ function ExceptionGroup:__tostring()
   return table.concat(lines, "\n")
 end
 
-local function fail(i, what)
-  error(("bad argument #%d to 'ExceptionGroup' (%s)"):format(i, what), 3)
+local function fail(class, i, what)
+  error(("bad argument #%d to '%s' (%s)"):format(i, class.name, what), 3)
 end
 
---- ExceptionGroup(message, list)
-getmetatable(ExceptionGroup).__call = function(_, message, list)
+--- Class(message, list), of ExceptionGroup and those below it
+getmetatable(ExceptionGroup).__call = function(class, message, list)
   if type(message) ~= "string" then
-    fail(1, ("string expected, got %s"):format(message == nil and "no value" or type(message)))
+    fail(class, 1, ("string expected, got %s"):format(message == nil and "no value" or type(message)))
   elseif type(list) ~= "table" then
-    fail(2, ("list of errors expected, got %s"):format(list == nil and "no value" or type(list)))
+    fail(class, 2, ("list of errors expected, got %s"):format(
+      list == nil and "no value" or type(list)))
   end
   local count = math.tointeger(list.n or #list)
   if not count or count < 0 or count > MAX_ERRORS then
-    fail(2, "field 'n' must be the length of the list")
+    fail(class, 2, "field 'n' must be the length of the list")
   elseif count == 0 then
-    fail(2, "list of one error at least expected, got an empty one")
+    fail(class, 2, "list of one error at least expected, got an empty one")
   end
   local copy = table.move(list, 1, count, 1, { n = count })
-  return group_error.new(message, copy)
+  return group_error.new(message, copy, nil, class)
 end
 
 return group_error

@@ -15,6 +15,10 @@ local add_chain
 
 --- Adds where the errors of a group were raised.
 local function add_origins(lines, seen, err)
+  if seen[err] then
+    return
+  end
+  seen[err] = true
   for i = 1, err.exceptions.n or #err.exceptions do
     local origin = err._origins and err._origins[i]
     if core.isfuture(origin) then

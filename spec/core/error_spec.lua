@@ -39,6 +39,14 @@ describe("an error class", function()
     assert.same({ "ab", 4, "short" }, { err.partial, err.expected, err.message })
   end)
 
+  it("takes its message and fields in one table, too", function()
+    local fields = { message = "short", partial = "ab" }
+    local err = asyncio.IncompleteReadError(fields)
+    assert.same({ "IncompleteReadError: short", "ab" }, { tostring(err), err.partial })
+    assert.not_equal(fields, err)
+    assert.equal("TimeoutError", tostring(asyncio.TimeoutError {}))
+  end)
+
   it("can be derived from", function()
     local Mine = setmetatable({ __super = asyncio.OSError, name = "Mine" },
       getmetatable(asyncio.OSError))
@@ -59,8 +67,12 @@ describe("an error class", function()
   end)
 
   it("refuses other messages and fields, at the caller's line", function()
-    local text = witness.text(function() asyncio.TimeoutError({}) end) local here = witness.line()
-    assert.equal(here .. " bad argument #1 to 'TimeoutError' (string expected, got table)", text)
+    local text = witness.text(function() asyncio.TimeoutError(true) end) local here = witness.line()
+    assert.equal(here .. " bad argument #1 to 'TimeoutError' (string expected, got boolean)", text)
+    text = witness.text(function() asyncio.TimeoutError { message = {} } end) here = witness.line()
+    assert.equal(here .. " bad argument #1 to 'TimeoutError' (field 'message' must be a string)", text)
+    assert.matches("#1 to 'Error' %(string expected, got table%)",
+      witness.text(asyncio.Error, {}, {}))
     assert.matches("#2 to 'Error' %(table expected, got number%)",
       witness.text(asyncio.Error, "text", 1))
   end)
@@ -74,8 +86,41 @@ describe("isinstance", function()
       assert.is_false(asyncio.isinstance(value, asyncio.Error))
     end
     assert.is_false(asyncio.isinstance(nil, asyncio.Error))
-    assert.matches("table expected, got nil", witness.text(asyncio.isinstance, 1, nil))
+    assert.matches("class expected, got nil", witness.text(asyncio.isinstance, 1, nil))
     assert.matches("value expected", witness.text(asyncio.isinstance))
+  end)
+
+  it("takes any class, and nothing else for one", function()
+    local foreign = { __index = {} }
+    local bare = { __tostring = function() return "bare" end }
+    assert.is_true(asyncio.isinstance(setmetatable({}, foreign), foreign))
+    assert.is_true(asyncio.isinstance(setmetatable({}, bare), bare))
+    assert.is_false(asyncio.isinstance(setmetatable({}, foreign), bare))
+    for _, rubbish in ipairs { {}, { timeout = 1 }, { asyncio.Error }, "Error", 1, print } do
+      assert.matches("bad argument #2 to .* %(class expected, got " .. type(rubbish),
+        witness.text(asyncio.isinstance, asyncio.Error(), rubbish))
+    end
+    assert.matches("class expected, got an error",
+      witness.text(asyncio.isinstance, asyncio.Error(), asyncio.Error()))
+  end)
+
+  it("ends where classes descend from themselves", function()
+    for length = 1, 9 do
+      for tail = 0, 5 do
+        local classes = {}
+        for i = 1, tail + length do
+          classes[i] = { __index = {} }
+        end
+        for i = 1, #classes do
+          classes[i].__super = classes[i + 1] or classes[tail + 1]
+        end
+        local err = setmetatable({}, classes[1])
+        for _, class in ipairs(classes) do
+          assert.is_true(asyncio.isinstance(err, class))
+        end
+        assert.is_false(asyncio.isinstance(err, asyncio.Error))
+      end
+    end
   end)
 end)
 

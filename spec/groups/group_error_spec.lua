@@ -1,6 +1,7 @@
 --- ExceptionGroup: a tree of errors, its parts and its text.
 
 local asyncio = require "asyncio"
+local testing = require "asyncio.testing"
 local witness = require "spec.support.witness"
 
 local ExceptionGroup, TimeoutError = asyncio.ExceptionGroup, asyncio.TimeoutError
@@ -199,4 +200,22 @@ describe("subgroup", function()
     assert.equal(1, select("#", tree():subgroup(TimeoutError)))
     assert.matches("bad argument #1 to 'subgroup'", witness.text(tree().subgroup, tree()))
   end)
+end)
+
+describe("a group inside itself", function()
+  it("is divided, and reported, all the same", testing.virtual(function()
+    local group = asyncio.ExceptionGroup("circle", { "plain", late })
+    group.exceptions[3], group.exceptions.n = group, 3
+    local found, rest = group:split(TimeoutError)
+    assert.same({ n = 1, late }, found.exceptions)
+    assert.same({ n = 1, "plain" }, rest.exceptions)
+    assert.equal(group, group:subgroup(asyncio.ExceptionGroup))
+    assert.is_nil(group:subgroup(asyncio.QueueFull))
+    local reports = witness.reports()
+    asyncio.create_task(error, group)
+    asyncio.sleep(0)
+    witness.collect()
+    asyncio.sleep(0)
+    assert.matches("a group inside itself", require("asyncio.report").describe(reports[1]), 1, true)
+  end))
 end)

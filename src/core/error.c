@@ -97,14 +97,26 @@ int las_oserror (lua_State *L, int err, const char *syscall,
 }
 
 
-/* Is the class at 'i' the one at 'of', or below it? [-0, +0, -] */
+/* Is the class at 'i' the one at 'of', or below it? Classes that users made
+   may descend from themselves: the walk up remembers one that it has passed,
+   a later one each time it has gone as far again, and ends where it comes
+   back to that. [-0, +0, m] */
 static int derives (lua_State *L, int i, int of) {
-  int found = 0;
+  const void *passed = lua_topointer(L, i);
+  unsigned steps = 0, leg = 1;
+  int found;
   lua_pushvalue(L, i);
   while (!(found = lua_rawequal(L, -1, of)) && lua_istable(L, -1)) {
     lua_pushliteral(L, "__super");
     lua_rawget(L, -2);
     lua_remove(L, -2);
+    if (lua_topointer(L, -1) == passed)
+      break;
+    if (++steps == leg) {
+      passed = lua_topointer(L, -1);
+      steps = 0;
+      leg *= 2;
+    }
   }
   lua_pop(L, 1);
   return found;
@@ -132,10 +144,57 @@ int las_iserror (lua_State *L, int i, const char *cls) {
 }
 
 
+/* Has the table at 'i' the field, no metamethod asked? [-0, +0, m] */
+static int hasfield (lua_State *L, int i, const char *name) {
+  int has;
+  lua_pushstring(L, name);
+  has = (lua_rawget(L, i) != LUA_TNIL);
+  lua_pop(L, 1);
+  return has;
+}
+
+
+/* Does the table at 'i' have a field that only a metatable needs? */
+static int ismetatable (lua_State *L, int i) {
+  lua_pushnil(L);
+  while (lua_next(L, i)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING &&
+        strncmp(lua_tostring(L, -1), "__", 2) == 0) {
+      lua_pop(L, 1);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+
+/* Is it a class, also one that has nothing to do with this library: what can
+   be the metatable of objects, but no error itself? */
+static int isclass (lua_State *L, int i) {
+  if (!lua_istable(L, i))
+    return 0;
+  if (!hasfield(L, i, "__index") && !ismetatable(L, i))
+    return 0;
+  return !las_iserror(L, i, "Error");
+}
+
+
+/* is_class(v) */
+static int core_is_class (lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, isclass(L, 1));
+  return 1;
+}
+
+
 /* isinstance(v, Class): is v an error of that class or of one below it? */
 static int asyncio_isinstance (lua_State *L) {
   luaL_checkany(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  if (las_unlikely(!isclass(L, 2)))
+    luaL_argerror(L, 2, lua_pushfstring(L, "class expected, got %s",
+                  las_iserror(L, 2, "Error") ? "an error"
+                                             : luaL_typename(L, 2)));
   lua_pushboolean(L, isinstance(L, 1, 2));
   return 1;
 }
@@ -143,13 +202,10 @@ static int asyncio_isinstance (lua_State *L) {
 
 /* Raises for an argument of a class's constructor, which is called by way of
    its metatable: so Lua counts the class and knows no name. */
-static int wrongargument (lua_State *L, int arg, const char *expected) {
-  const char *name;
+static int wrongargument (lua_State *L, int arg, const char *what) {
   lua_getfield(L, 1, "name");
-  name = lua_tostring(L, -1);
-  return luaL_error(L, "bad argument #%d to '%s' (%s expected, got %s)",
-                    arg - 1, (name != NULL) ? name : "?", expected,
-                    luaL_typename(L, arg));
+  return luaL_error(L, "bad argument #%d to '%s' (%s)", arg - 1,
+                    lua_isstring(L, -1) ? lua_tostring(L, -1) : "?", what);
 }
 
 
@@ -164,13 +220,28 @@ static int istext (lua_State *L, int i) {
 }
 
 
-/* Class([message [, fields]]) */
-static int class_call (lua_State *L) {
+/* Puts the arguments of a constructor at 2 and 3: message and fields. */
+static void sortfields (lua_State *L) {
+  if (lua_istable(L, 2) && !istext(L, 2) && lua_isnoneornil(L, 3)) {
+    lua_settop(L, 2);
+    lua_getfield(L, 2, "message");
+    if (!lua_isnil(L, 3) && !istext(L, 3))
+      wrongargument(L, 2, "field 'message' must be a string");
+    lua_insert(L, 2);
+  }
   if (!lua_isnoneornil(L, 2) && !istext(L, 2))
-    return wrongargument(L, 2, "string");
+    wrongargument(L, 2, lua_pushfstring(L, "string expected, got %s",
+                                        luaL_typename(L, 2)));
   if (!lua_isnoneornil(L, 3) && !lua_istable(L, 3))
-    return wrongargument(L, 3, "table");
+    wrongargument(L, 3, lua_pushfstring(L, "table expected, got %s",
+                                        luaL_typename(L, 3)));
   lua_settop(L, 3);
+}
+
+
+/* Class([message [, fields]]) or Class{message =, ...} */
+static int class_call (lua_State *L) {
+  sortfields(L);
   lua_newtable(L);
   if (!lua_isnil(L, 3)) {
     lua_pushnil(L);
@@ -255,6 +326,7 @@ static void newclass (lua_State *L, int state, const char *name,
 void las_openerror (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"isinstance", asyncio_isinstance},
+    {"is_class", core_is_class},
     {NULL, NULL}
   };
   int i;
