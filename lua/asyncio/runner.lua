@@ -124,29 +124,14 @@ function Runner:get_loop()
   return get_loop(self, 2)
 end
 
---- What `loop:create_task(...)` refuses is said to be a wrong argument of `run`.
-local function blame(err)
-  local i, what = tostring(err):match("^bad argument #(%d+) to '[^']*' (%(.*%))$")
-  if i then
-    error(("bad argument #%d to 'run' %s"):format(i - 1, what), 4)
-  end
-  error(err, 0)
-end
-
 --- The task of `args[1](...)`, in a context if one is given; an awaitable that
--- is no function is awaited. Called by the `run` that errors are about.
+-- is no function is awaited.
 local function start(loop, args, context)
-  local ok, task
   if context then
     args.context = context
-    ok, task = pcall(loop.create_task, loop, args)
-  else
-    ok, task = pcall(loop.create_task, loop, table.unpack(args, 1, args.n))
+    return loop:create_task(args)
   end
-  if not ok then
-    blame(task)
-  end
-  return task
+  return loop:create_task(table.unpack(args, 1, args.n))
 end
 
 --- Is it by SIGINT that the run of a main task ended so?
@@ -176,10 +161,25 @@ local function finish(task, how, ok, ...)
   error(report.text((...)) .. "\n" .. report.chain(task), 0)
 end
 
-local function check_main(name, main)
-  if not core.isawaitable(main) and check.callable(main) then
-    error(("bad argument #1 to '%s' (function or awaitable expected, got %s)"):format(
-      name, type(main)), 3)
+--- Raises, at the line that called the public `run`, unless the main and its
+-- arguments can make a task.
+-- @param from_table are they from one table, which is then the wrong argument?
+local function check_main(args, from_table)
+  local main = args[1]
+  local function refuse(i, what)
+    error(("bad argument #%d to 'run' (%s)"):format(from_table and 1 or i, what), 4)
+  end
+  if not check.callable(main) then
+    return
+  elseif not core.isawaitable(main) then
+    refuse(1, ("function or awaitable expected, got %s"):format(type(main)))
+  elseif type(main) == "thread" and not core.isfresh(main) then
+    refuse(1, "coroutine was started or awaited before")
+  end
+  for i = 2, args.n do
+    if args[i] ~= nil then
+      refuse(i, "only a function takes arguments")
+    end
   end
 end
 
@@ -202,27 +202,6 @@ local function keep_context(self, task)
   if not self.context and core.has_contexts() and task.get_context then
     self.context = task:get_context()
   end
-end
-
---- Runs `main(...)` in a task of the runner's loop and returns its results.
-function Runner:run(main, ...)
-  check.self("run", self, is_runner)
-  local options, args = {}, table.pack(main, ...)
-  if is_options(main) then
-    options = check.named_options("run", 1, main, ONE_RUN)
-    args = check.list("run", 1, main)
-  end
-  check_main("run", args[1])
-  if is_running() then
-    error("a runner cannot run while a loop is running", 2)
-  end
-  local loop = get_loop(self, 2)
-  local task = start(loop, args, options.context or context_of(self))
-  local results = table.pack(pcall(core.complete, loop, task, false))
-  if not options.context then
-    keep_context(self, task)
-  end
-  return finish(task, core.interrupted(loop, task), table.unpack(results, 1, results.n))
 end
 
 --- Ends what is left on the loop and closes it. Again does nothing.
@@ -257,26 +236,45 @@ function Runner:__tostring()
   return ("Runner<state=%s>"):format(self.state)
 end
 
---- Runs `main(...)` in a task of a new loop and returns its results.
-function runner.run(main, ...)
+--- One run, in place of the public function whose tail this is: so errors are
+-- at the line of its caller.
+-- @param known the options that there are
+-- @param owner a runner; without one the run has a runner to itself, with its
+-- options, which ends with it
+local function run(known, owner, main, ...)
   local options, args = {}, table.pack(main, ...)
-  if is_options(main) then
-    options = check.named_options("run", 1, main, RUN)
+  local from_table = is_options(main)
+  if from_table then
+    options = check.named_options("run", 1, main, known)
     args = check.list("run", 1, main)
   end
-  check_main("run", args[1])
+  check_main(args, from_table)
   if is_running() then
-    error("asyncio.run cannot be called while a loop is running", 2)
+    error(owner and "a runner cannot run while a loop is running" or
+      "asyncio.run cannot be called while a loop is running", 2)
   end
-  local self <close> = new_runner(options)
-  local loop = get_loop(self, 2)
-  local task = start(loop, args, options.context)
+  local own <close> = not owner and new_runner(options) or nil
+  local loop = get_loop(owner or own, 2)
+  local task = start(loop, args, options.context or owner and context_of(owner))
   local results = table.pack(pcall(core.complete, loop, task, false))
-  local interrupted = core.interrupted(loop, task)
-  if shut(self) and results[1] then
-    interrupted = "missed"
+  local how = core.interrupted(loop, task)
+  if owner and not options.context then
+    keep_context(owner, task)
+  elseif own and shut(own) and results[1] then
+    how = "missed"
   end
-  return finish(task, interrupted, table.unpack(results, 1, results.n))
+  return finish(task, how, table.unpack(results, 1, results.n))
+end
+
+--- Runs `main(...)` in a task of the runner's loop and returns its results.
+function Runner:run(...)
+  check.self("run", self, is_runner)
+  return run(ONE_RUN, self, ...)
+end
+
+--- Runs `main(...)` in a task of a new loop and returns its results.
+function runner.run(...)
+  return run(RUN, nil, ...)
 end
 
 return runner

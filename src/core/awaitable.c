@@ -171,6 +171,14 @@ static int asyncio_iscoroutine (lua_State *L) {
 }
 
 
+/* isfresh(thread): has nobody started it? */
+static int core_isfresh (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTHREAD);
+  lua_pushboolean(L, las_isfresh(lua_tothread(L, 1)));
+  return 1;
+}
+
+
 static int asyncio_isfuture (lua_State *L) {
   luaL_checkany(L, 1);
   lua_pushboolean(L, las_tofuture(L, las_state(L), 1) != NULL);
@@ -191,6 +199,7 @@ void las_openawaitable (lua_State *L, int state) {
     {"body", core_body},
     {"iscoroutine", asyncio_iscoroutine},
     {"iscoroutinefunction", asyncio_iscoroutinefunction},
+    {"isfresh", core_isfresh},
     {"isfuture", asyncio_isfuture},
     {"isawaitable", asyncio_isawaitable},
     {NULL, NULL}
