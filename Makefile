@@ -99,6 +99,8 @@ build/asan/% build/oom/%: SANITIZERS = -fsanitize=address,undefined \
   -fno-sanitize-recover=all -fno-omit-frame-pointer -ftls-model=initial-exec
 build/asan/% build/oom/%: CC = gcc
 build/asan/%.so: LDFLAGS += -Wl,-z,nodelete
+build/tsan/%: SANITIZERS = -fsanitize=thread -fno-omit-frame-pointer
+build/tsan/%: CC = gcc
 
 COMPILE = @mkdir -p $(@D); echo "cc $@"; $(CC) $(CFLAGS) $(CPPFLAGS)
 
@@ -108,12 +110,16 @@ build/debug/%.o: %.c Makefile
 build/asan/%.o: %.c Makefile
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
+build/tsan/%.o: %.c Makefile
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
 build/debug/asyncio/core.so: $(C_SOURCES:%.c=build/debug/%.o)
 build/asan/asyncio/core.so: $(C_SOURCES:%.c=build/asan/%.o)
-build/debug/asyncio/core.so build/asan/asyncio/core.so:
+build/tsan/asyncio/core.so: $(C_SOURCES:%.c=build/tsan/%.o)
+build/debug/asyncio/core.so build/asan/asyncio/core.so build/tsan/asyncio/core.so:
 	$(COMPILE) $(SHARED) $(LDFLAGS) -o $@ $^ $(LIBS)
 
--include $(C_SOURCES:%.c=build/debug/%.d) $(C_SOURCES:%.c=build/asan/%.d)
+-include $(foreach way,debug asan tsan,$(C_SOURCES:%.c=build/$(way)/%.d))
 
 LUA_LIB = lua5.4
 build/oom/driver: spec/support/oom.c build/oom/asyncio/core.so Makefile

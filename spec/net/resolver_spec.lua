@@ -163,6 +163,16 @@ describe("a look-up", function()
     end
   end)
 
+  it("of a task whose coroutine is closed from outside fails", testing.virtual(function()
+    local task = asyncio.create_task(core.getaddrinfo, "localhost", nil, "any", false)
+    turns(1)
+    coroutine.close(task:get_coro())
+    witness.collect()
+    turns(2)
+    assert.is_true(task:done())
+    assert.matches("cannot resume dead coroutine", witness.printed()[1])
+  end))
+
   it("does not hold up time on the virtual clock once it is left", testing.virtual(function()
     local task = asyncio.create_task(core.getaddrinfo, "localhost", nil, "any", false)
     turns(1)

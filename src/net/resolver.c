@@ -260,15 +260,19 @@ static int lookupk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* With a task still waiting only where its loop was dropped. */
+/* A task still waits where its loop was dropped, which is finalized after its
+   boxes, or where its coroutine was closed from outside. */
 static int box_gc (lua_State *L) {
   Lookup **box = (Lookup **)lua_touserdata(L, 1);
   Lookup *q = *box;
   *box = NULL;
   if (q != NULL) {
-    q->waiter = NULL;
-    if (q->queued)
-      dequeue(q->loop, q);
+    las_Task *t = q->waiter;
+    if (t != NULL && t->f.item.phase == LAS_PARKED) {
+      leavelookup(t);
+      t->f.item.flags |= LAS_FTHROW;
+      las_wake(t);
+    }
     unref(q);
   }
   return 0;
