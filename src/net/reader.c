@@ -184,6 +184,13 @@ static int trysome (lua_State *L, las_Reader *r) {
 }
 
 
+static int trynothing (lua_State *L, las_Reader *r) {
+  (void)r;
+  lua_pushliteral(L, "");
+  return 1;
+}
+
+
 static int trypeek (lua_State *L, las_Reader *r) {
   size_t n, want = (size_t)lua_tointeger(L, ARG);
   const char *s = view(L, r, &n);
@@ -393,10 +400,11 @@ static int trybareline (lua_State *L, las_Reader *r) {
 }
 
 
-enum {SOME, PEEK, ALL, EXACTLY, UNTIL, KEPTLINE, BARELINE};
+enum {SOME, NOTHING, PEEK, ALL, EXACTLY, UNTIL, KEPTLINE, BARELINE};
 
 static const Attempt attempts[] = {
-  trysome, trypeek, tryall, tryexactly, tryuntil, trykeptline, trybareline
+  trysome, trynothing, trypeek, tryall, tryexactly, tryuntil, trykeptline,
+  trybareline
 };
 
 /* }================================================================== */
@@ -531,12 +539,8 @@ static int reader_read (lua_State *L) {
     lua_pushnil(L);
     return startread(L, r, t, ALL);
   }
-  if (n == 0) {
-    lua_pushliteral(L, "");
-    return 1;
-  }
   lua_settop(L, ARG);
-  return startread(L, r, t, SOME);
+  return startread(L, r, t, (n == 0) ? NOTHING : SOME);
 }
 
 

@@ -215,10 +215,23 @@ static int waitserver (lua_State *L, las_Listener *s, las_Task *t) {
 }
 
 
+static int waitserverk (lua_State *L, int status, lua_KContext ctx) {
+  las_Task *t = las_checkwake(L);
+  (void)status;
+  (void)ctx;
+  return waitserver(L, las_checkserver(L), t);
+}
+
+
 /* wait_closed(): closed, and no connection is left */
 static int server_wait_closed (lua_State *L) {
   las_Listener *s = las_checkserver(L);
-  return waitserver(L, s, checkwaiter(L, s, "wait_closed"));
+  las_Task *t = checkwaiter(L, s, "wait_closed");
+  if (las_spent(t->f.loop)) {
+    las_giveway(L, t);
+    return lua_yieldk(L, 0, 0, waitserverk);
+  }
+  return waitserver(L, s, t);
 }
 
 
