@@ -248,7 +248,7 @@ end
 function taskgroup.task_group(body)
   check.task "task_group"
   check.argument("task_group", 1, body, check.callable)
-  local group = core.TaskGroup()
+  local group = core.new_group()
   local traces = {}
   local function locate(err)  -- changes nothing: the body's scopes see the error too
     traces[1] = not is_cancel(err) and debug.traceback(nil, 2) or nil

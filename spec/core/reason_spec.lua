@@ -234,3 +234,57 @@ describe("a CancelledError of a time limit", function()
     assert.is_nil(select(2, pcall(asyncio.await, task)).message)
   end))
 end)
+
+describe("a CancelledError of a task group", function()
+  local function message_of(f)
+    local ok, err = pcall(f)
+    assert.same({ false, true }, { ok, asyncio.isinstance(err, asyncio.CancelledError) })
+    return err.message
+  end
+
+  it("says that a child failed, in the block and in the other children", testing.virtual(function()
+    local opened
+    local messages = {}
+    local function wait(name)
+      messages[name] = message_of(never)
+    end
+    pcall(function()
+      opened = line(1)
+      local group <close> = asyncio.TaskGroup()
+      group:create_task(wait, "child")
+      group:create_task(function()
+        asyncio.sleep(1)
+        error "the failure"
+      end)
+      wait "block"
+    end)
+    assert.equal(messages.block, messages.child)
+    assert.matches("^a child of the task group opened at " .. FILE .. opened .. " failed$", messages.block)
+  end))
+
+  it("says that the group was cancelled", testing.virtual(function()
+    local opened, message
+    opened = line(1)
+    asyncio.task_group(function(group)
+      group:create_task(function()
+        asyncio.sleep(1)
+        group:cancel()
+      end)
+      message = message_of(never)
+    end)
+    assert.matches("^the task group opened at " .. FILE .. opened .. " was cancelled$", message)
+  end))
+
+  it("lets the words of a cancel from elsewhere through", testing.virtual(function()
+    local message
+    local task = asyncio.create_task(function()
+      local group <close> = asyncio.TaskGroup()
+      group:create_task(never)
+      message = message_of(never)
+    end)
+    asyncio.sleep(1)
+    task:cancel "enough"
+    pcall(asyncio.await, task)
+    assert.equal("enough", message)
+  end))
+end)

@@ -61,7 +61,7 @@ static int cancelchain (las_Future *f, uint32_t pass) {
 
 /* Numbers the passes. They begin anew after 2^32 of them; then no task may
    keep the mark of one long past. */
-static uint32_t newpass (las_Loop *lp) {
+static void newpass (las_Loop *lp) {
   if (las_unlikely(++lp->cancelpass == 0)) {
     lua_State *A = lp->anchor;
     uint32_t slot;
@@ -75,22 +75,27 @@ static uint32_t newpass (las_Loop *lp) {
     }
     lp->cancelpass = 1;
   }
-  return lp->cancelpass;
 }
 
 
-int las_cancel (las_Future *f) {
+int las_cancelalso (las_Future *f) {
   las_Loop *lp = f->loop;
   int taken;
   if (lp->closed && f->item.type == LAS_TASK)
     return 0;  /* a collected loop took its deadlines along */
-  taken = cancelchain(f, newpass(lp));
+  taken = cancelchain(f, lp->cancelpass);
   while (lp->work != NULL) {
     las_Work *w = lp->work;
     lp->work = w->next;
     w->run(w);
   }
   return taken;
+}
+
+
+int las_cancel (las_Future *f) {
+  newpass(f->loop);
+  return las_cancelalso(f);
 }
 
 

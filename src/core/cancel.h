@@ -20,6 +20,10 @@ LAS_API void las_throw (las_Task *t);
 /* Asks the future (or task) to cancel: true unless it was done. */
 LAS_API int las_cancel (las_Future *f);
 
+/* The same as a part of the last cancel, which it follows at once: a task that
+   both reach is cancelled once. */
+LAS_API int las_cancelalso (las_Future *f);
+
 /* The same for a las_Work: part of the cancel under way. */
 LAS_API void las_cancelinner (las_Future *f);
 

@@ -16,15 +16,22 @@ static las_Reason **listof (las_Loop *lp, uint32_t pass) {
 }
 
 
-int las_cancelfor (las_Future *f, las_Reason *r) {
-  las_Loop *lp = f->loop;
-  int taken = las_cancel(f);
+static void list (las_Loop *lp, las_Reason *r) {
   las_Reason **l = listof(lp, lp->cancelpass);
-  las_assert(r->pass == 0);
   r->pass = lp->cancelpass;
   r->next = *l;
   *l = r;
   lp->reasons.n++;
+}
+
+
+int las_cancelfor (las_Future *f, las_Reason *r) {
+  int taken;
+  if (r->pass != 0 && r->pass == f->loop->cancelpass)
+    return las_cancelalso(f);
+  las_assert(r->pass == 0);
+  taken = las_cancel(f);
+  list(f->loop, r);
   return taken;
 }
 

@@ -26,8 +26,9 @@ typedef struct las_Reasons {
   las_Reason *list[LAS_REASONLISTS];	/* by the number of the cancel */
 } las_Reasons;
 
-/* As las_cancel, for a reason that is not listed yet. The scope must drop it
-   before its memory goes. C only. */
+/* As las_cancel, for a reason. It is listed by the first of a series of such
+   cancels, which all count as one. The scope must drop it before its memory
+   goes, and before the next series. C only. */
 LAS_API int las_cancelfor (las_Future *f, las_Reason *r);
 LAS_API void las_dropreason (las_Loop *lp, las_Reason *r);
 

@@ -40,6 +40,8 @@ typedef struct Group {
   unsigned count;	/* of 'members' */
   unsigned nfailed;
   unsigned base;	/* of the parent's cancels, when the group opened */
+  las_Reason reason;	/* of its cancels, until it is left */
+  las_Site site;	/* where it was opened */
   uint8_t held;		/* by the loop: while it has members or is queued */
   uint8_t queued;	/* will it abort in its turn? */
   uint8_t aborting;	/* are all children cancelled? */
@@ -160,6 +162,7 @@ static void forget (Group *g) {
 /* Nothing more can become of the group. */
 static void finish (Group *g) {
   g->leaving = g->left = 1;
+  las_dropreason(g->loop, &g->reason);
   disband(g);
   if (g->spare != NULL) {
     Member *m = g->spare;
@@ -210,13 +213,27 @@ static int group_gc (lua_State *L) {
 ** ===================================================================
 */
 
+/* The message of the CancelledErrors. */
+static void pushreason (lua_State *L, const las_Reason *r) {
+  const Group *g = las_owner(r, const Group, reason);
+  const char *site = las_pushsite(L, &g->site);
+  const char *opened = (*site != '\0') ? " opened at " : "";
+  if (g->nfailed > 0)
+    lua_pushfstring(L, "a child of the task group%s%s failed", opened, site);
+  else
+    lua_pushfstring(L, "the task group%s%s was cancelled", opened, site);
+  lua_remove(L, -2);
+}
+
+
 /* Cancels all children, the oldest first. */
 static void cancelchildren (Group *g) {
   Member *m;
   g->aborting = 1;
+  las_dropreason(g->loop, &g->reason);
   g->cursor = g->members.first;
   while ((m = visit(g)) != NULL)
-    las_cancel(m->child);
+    las_cancelfor(m->child, &g->reason);
 }
 
 
@@ -227,7 +244,7 @@ static void abortgroup (Group *g) {
   cancelchildren(g);
   if (!g->leaving) {
     g->own = 1;
-    las_cancel(&g->parent->f);
+    las_cancelfor(&g->parent->f, &g->reason);
   }
 }
 
@@ -625,11 +642,9 @@ static int core_group_errors (lua_State *L) {
 /* }================================================================== */
 
 
-/* TaskGroup() */
-static int asyncio_TaskGroup (lua_State *L) {
-  las_Task *t = las_checktask(L, "TaskGroup");
+/* Opens a group for the function at 'level'. [-0, +1, e] */
+static int newgroup (lua_State *L, las_Task *t, int level) {
   Group *g;
-  las_checknone(L, 1);
   g = (Group *)lua_newuserdatauv(L, sizeof(*g), NUSER);
   memset(g, 0, sizeof(*g));
   g->abort.item.type = LAS_WATCH;
@@ -638,12 +653,28 @@ static int asyncio_TaskGroup (lua_State *L) {
   g->loop = t->f.loop;
   g->parent = t;
   g->base = las_cancelbase(t);
+  g->reason.push = pushreason;
+  las_setsite(L, level, &g->site);
   las_pushloop(L, g->loop);
   lua_setiuservalue(L, -2, LOOP);
   las_pushanchored(L, g->loop, t->f.item.slot);
   lua_setiuservalue(L, -2, PARENT);
   las_settype(L, LAS_TGROUP);
   return 1;
+}
+
+
+/* TaskGroup() */
+static int asyncio_TaskGroup (lua_State *L) {
+  las_Task *t = las_checktask(L, "TaskGroup");
+  las_checknone(L, 1);
+  return newgroup(L, t, 1);
+}
+
+
+/* new_group(): the same for 'task_group', whose caller opens it */
+static int core_new_group (lua_State *L) {
+  return newgroup(L, las_checktask(L, "task_group"), 2);
 }
 
 
@@ -670,6 +701,7 @@ static int group_tostring (lua_State *L) {
 void las_opentaskgroup (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"TaskGroup", asyncio_TaskGroup},
+    {"new_group", core_new_group},
     {"group_start", core_group_start},
     {"group_own", core_group_own},
     {"group_wait", core_group_wait},
