@@ -45,7 +45,7 @@ las_Future *las_newfuture (lua_State *L, las_Loop *lp) {
 
 /*
 ** A plain future that tasks wait for is held by the loop. Their stacks hold
-** it too, but a stranger can close a coroutine, and the task stays linked.
+** it too, but outside code can close a coroutine, and the task stays linked.
 */
 
 void las_await (lua_State *L, int i, las_Future *f, las_Task *t) {
@@ -55,7 +55,7 @@ void las_await (lua_State *L, int i, las_Future *f, las_Task *t) {
 }
 
 
-static void letgo (las_Future *f) {
+static void unanchor (las_Future *f) {
   if (f->item.type == LAS_FUTURE && f->item.slot != 0) {
     if (!f->loop->closed)  /* else its anchors are gone already */
       las_release(f->loop, f->item.slot);
@@ -64,7 +64,7 @@ static void letgo (las_Future *f) {
 }
 
 
-/* They mostly come first. */
+/* Tasks usually come before callbacks, so this stops early. */
 int las_isawaited (const las_Future *f) {
   las_Item *it = f->waiters;
   if (it != NULL) {
@@ -81,14 +81,14 @@ int las_isawaited (const las_Future *f) {
 void las_unawait (las_Future *f, las_Task *t) {
   las_unlink(&f->waiters, &t->f.item);
   if (!las_isawaited(f))
-    letgo(f);
+    unanchor(f);
 }
 
 
 void las_settle (las_Future *f, enum las_Outcome how) {
   las_assert(f->item.state == LAS_PENDING);
   f->item.state = how;
-  letgo(f);
+  unanchor(f);
   while (f->waiters != NULL) {
     las_Item *it = f->waiters;
     las_unlink(&f->waiters, it);

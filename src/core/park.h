@@ -41,7 +41,7 @@ LAS_API void las_absorbcancel (las_Task *t);
 LAS_API int las_takecancel (las_Task *t);
 
 /* First thing in a continuation after a yield: raises if the wait was
-   cancelled, or if a stranger resumed the coroutine. Returns the task. */
+   cancelled, or if outside code resumed the coroutine. Returns the task. */
 LAS_API las_Task *las_checkwake (lua_State *L);
 
 /* Makes a waiting task ready; it must be unlinked already. */

@@ -29,7 +29,7 @@ enum las_Anchored {
   LAS_UTASK,		/* metatable of tasks, once more */
   LAS_UTASKMAIN,	/* function at the base of every task */
   LAS_UMSGH,		/* its message handler */
-  LAS_USTRANGER,	/* error of a new task that a stranger ran */
+  LAS_UOUTSIDE,		/* error of a new task that outside code ran */
   LAS_URAISE,		/* raises the current task's cancel: for hooks */
   LAS_UDUMP,		/* calls the loop's LAS_LDUMP: for hooks */
   LAS_UWATCH,		/* reports the running step: for hooks */

@@ -30,7 +30,7 @@ static int isstepped (lua_State *L, const las_Task *t) {
 
 
 /* The body was ended by another resume than the loop's. */
-static void endstray (las_Task *t) {
+static void endoutside (las_Task *t) {
   if (t->f.item.phase == LAS_PARKED) {
     t->f.item.flags |= LAS_FTHROW;
     las_throw(t);
@@ -59,7 +59,7 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
     lua_setiuservalue(L, SELF, LAS_UVALUE);
   }
   if (las_unlikely(!isstepped(L, t)))
-    endstray(t);
+    endoutside(t);
   return 0;
 }
 
@@ -75,8 +75,8 @@ int las_istaskthread (lua_State *co) {
 }
 
 
-/* Does anybody care where the current task was cancelled? */
-static int iscurious (const las_Loop *lp) {
+/* Does a cancel of the current task keep its traceback? */
+static int wantstrace (const las_Loop *lp) {
   return lp->debug || lp->main == &lp->current->f;
 }
 
@@ -87,7 +87,7 @@ static int taskerror (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_State *A;
   if (lp == NULL || lp->current == NULL || lp->driven != L ||
-      (las_iserror(L, 1, "CancelledError") && !iscurious(lp)))
+      (las_iserror(L, 1, "CancelledError") && !wantstrace(lp)))
     return 1;
   lua_settop(L, 1);
   A = lp->anchor;
@@ -137,7 +137,7 @@ static int core_raised (lua_State *L) {
 ** ===================================================================
 */
 
-/* The task is over: whoever waits is told, and the loop lets go. */
+/* The task is done: its waiters are woken, and the loop holds it no more. */
 static void finish (las_Task *t) {
   las_Loop *lp = t->f.loop;
   uint32_t slot = t->f.item.slot;
@@ -161,7 +161,7 @@ static void setvalue (las_Task *t, lua_State *A) {
 }
 
 
-static void complain (lua_State *co) {
+static void printbroken (lua_State *co) {
   const char *msg = "(error object)";
   if (lua_gettop(co) > 0 && lua_type(co, -1) == LUA_TSTRING)
     msg = lua_tostring(co, -1);
@@ -171,12 +171,12 @@ static void complain (lua_State *co) {
 
 
 /* The coroutine broke outside its protected body: out of memory, closed or
-   resumed by a stranger. What it left on its stack is the error. */
+   resumed from outside. What it left on its stack is the error. */
 static void broken (las_Task *t, lua_State *co) {
   lua_State *A = t->f.loop->anchor;
   if (t->outcome == LAS_PENDING) {
     if (!las_isawaited(&t->f))
-      complain(co);  /* it has no reporter */
+      printbroken(co);  /* it has no reporter */
     if (lua_gettop(co) > 0)
       lua_xmove(co, A, 1);
     else
@@ -188,7 +188,7 @@ static void broken (las_Task *t, lua_State *co) {
 
 
 /* Cancelled before its first step: the body never runs. */
-static void neverrun (las_Task *t) {
+static void cancelunstarted (las_Task *t) {
   lua_State *A = t->f.loop->anchor;
   lua_pushnil(A);
   setvalue(t, A);
@@ -209,11 +209,11 @@ static int isuntouched (const las_Task *t) {
 }
 
 
-/* A stranger has resumed or closed the coroutine of a new task. */
-static void failnew (las_Task *t) {
+/* Outside code has resumed or closed the coroutine of a new task. */
+static void failtouched (las_Task *t) {
   lua_State *A = t->f.loop->anchor;
   las_pushstate(A);
-  lua_getiuservalue(A, -1, LAS_USTRANGER);
+  lua_getiuservalue(A, -1, LAS_UOUTSIDE);
   lua_remove(A, -2);
   setvalue(t, A);
   t->outcome = LAS_FAILED;
@@ -237,17 +237,17 @@ static int prepare (las_Task *t, int *narg) {
   if (t->f.item.phase == LAS_NEW) {
     if (flags & LAS_FMUST) {
       t->f.item.flags &= ~LAS_FMUST;
-      neverrun(t);
+      cancelunstarted(t);
       return 0;
     }
     if (las_unlikely(!isuntouched(t))) {
-      failnew(t);
+      failtouched(t);
       return 0;
     }
     *narg = lua_gettop(t->co) - 1;
   }
   else {  /* LAS_FBARE */
-    if (las_isbare(t->co))  /* else a stranger resumed it */
+    if (las_isbare(t->co))  /* else outside code resumed it */
       lua_pop(t->co, 1);
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
     if (las_takecancel(t))
@@ -294,7 +294,7 @@ void las_step (las_Loop *lp, las_Task *t) {
   lua_State *driven = lp->driven, *co = t->co;
   int status, n, narg = 0, budget = lp->budget;
   las_assert(t->f.item.phase <= LAS_READY);
-  if (las_unlikely(t->outcome != LAS_PENDING)) {  /* ended by a stranger? */
+  if (las_unlikely(t->outcome != LAS_PENDING)) {  /* ended from outside? */
     finish(t);
     return;
   }
@@ -392,7 +392,7 @@ void las_openstep (lua_State *L, int state) {
   las_setfuncs(L, state, funcs);
   lua_pushliteral(L, "a task's coroutine was resumed or closed from outside"
                      " the event loop");
-  lua_setiuservalue(L, state, LAS_USTRANGER);
+  lua_setiuservalue(L, state, LAS_UOUTSIDE);
   lua_pushvalue(L, state);
   lua_pushcclosure(L, taskmain, 1);
   lua_setiuservalue(L, state, LAS_UTASKMAIN);

@@ -191,8 +191,8 @@ void las_keepreports (las_Loop *lp) {
 }
 
 
-/* What is still unseen is told now, also what waits for the next turn to be
-   told. */
+/* Reports all errors that were not retrieved, also those whose reports wait
+   for the next turn. */
 void las_reportall (lua_State *L, las_Loop *lp) {
   las_Item *it;
   for (it = lp->ready; it != NULL; it = it->u.list.next) {

@@ -14,7 +14,8 @@ typedef struct Event {
   int isset;
 } Event;
 
-static const las_Wait eventwait = {.name = "event", .leave = las_leavelist, .inslot1 = 1};
+static const las_Wait eventwait = {.name = "event", .leave = las_leavelist,
+                                   .inslot1 = 1};
 
 
 static Event *checkevent (lua_State *L) {

@@ -19,8 +19,8 @@ uint64_t las_lockholder (las_Task *t) {
   return las_owner(t->what, las_Lock, line.waiters)->owner;
 }
 
-static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist, .inslot1 = 1,
-                                  .holder = las_lockholder};
+static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist,
+                                  .inslot1 = 1, .holder = las_lockholder};
 
 
 /* Does the lock belong to whoever closes a scope in L? To the task that runs,

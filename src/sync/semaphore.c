@@ -149,7 +149,8 @@ static int semaphore_tostring (lua_State *L) {
   Semaphore *s = checksem(L);
   lua_pushfstring(L, "%s<%svalue=%I, waiters=%d>",
                   s->bounded ? "BoundedSemaphore" : "Semaphore",
-                  las_nametext(L, 1), (LUAI_UACINT)s->value, las_listcount(&s->line.waiters));
+                  las_nametext(L, 1), (LUAI_UACINT)s->value,
+                  las_listcount(&s->line.waiters));
   return 1;
 }
 
