@@ -1,0 +1,134 @@
+--- Coroutines of tasks that code outside the event loop resumes or closes.
+
+local asyncio = require "asyncio"
+local testing = require "asyncio.testing"
+local witness = require "spec.support.witness"
+
+local turns = witness.turns
+
+local function new_future()
+  return asyncio.get_running_loop():create_future()
+end
+
+describe("code outside the event loop", function()
+  local function victim(body)
+    local task = asyncio.create_task(body)
+    turns(1)
+    return task, task:get_coro()
+  end
+
+  it("that resumes a waiting task makes its wait raise", testing.virtual(function()
+    local task, co = victim(function() asyncio.sleep(100) end)
+    coroutine.resume(co)
+    assert.matches("resumed from outside the event loop", witness.text(asyncio.await, task))
+    assert.equal("dead", coroutine.status(co))
+    assert.equal(1, asyncio.get_running_loop():time())
+  end))
+
+  it("can't make it wait in its own turn", testing.virtual(function()
+    local log = {}
+    local task, co = victim(function()
+      log[1] = witness.text(asyncio.sleep, 100)
+      log[2] = witness.text(asyncio.sleep, 100)
+      return "over"
+    end)
+    coroutine.resume(co)
+    assert.equal("over", asyncio.await(task))
+    assert.matches("resumed from outside the event loop", log[1])
+    assert.matches("asyncio.sleep must be called from inside a task", log[2])
+  end))
+
+  it("that resumes it into a bare yield is survived", testing.virtual(function()
+    local task, co = victim(function()
+      pcall(asyncio.sleep, 5)
+      coroutine.yield("to the outside")
+      return asyncio.sleep(1, "recovered")
+    end)
+    assert.same({ true, "to the outside" }, { coroutine.resume(co) })
+    assert.equal("recovered", asyncio.await(task))
+  end))
+
+  it("that closes a waiting task makes it fail", testing.virtual(function()
+    local task, co = victim(function() asyncio.sleep(5) end)
+    assert.is_true(coroutine.close(co))
+    assert.matches("dead coroutine", witness.text(asyncio.await, task))
+  end))
+
+  it("that closes it gets what its <close> variables raise", testing.virtual(function()
+    local task, co = victim(function()
+      local _ <close> = setmetatable({}, { __close = function() error("closing", 0) end })
+      asyncio.sleep(5)
+    end)
+    assert.same({ false, "closing" }, { coroutine.close(co) })
+    assert.is_false((pcall(asyncio.await, task)))
+  end))
+
+  it("that resumes it before its first turn makes it fail", testing.virtual(function()
+    local bodies = {
+      function() end,
+      function(...) return ... end,
+      function() return "a", "b", print end,
+      function() coroutine.yield(1, 2) end,
+      function() asyncio.sleep(1) end,
+      function() pcall(asyncio.sleep, 1) coroutine.yield() return 1 end,
+      function() error("alone", 0) end,
+    }
+    for _, body in ipairs(bodies) do
+      for _, arguments in ipairs { {}, { "argument" }, { function() end }, { nil, type, n = 2 } } do
+        local task = asyncio.create_task(body, table.unpack(arguments, 1, arguments.n))
+        coroutine.resume(task:get_coro())
+        assert.matches("resumed or closed from outside the event loop", witness.text(asyncio.await, task))
+      end
+    end
+  end))
+
+  it("can't await the coroutine of a task, or make it another's", testing.virtual(function()
+    local task = asyncio.create_task(function() return "its own" end)
+    for _, name in ipairs { "await", "create_task", "gather", "shield", "ensure_future" } do
+      assert.matches("coroutine was started or awaited before",
+        witness.text(asyncio[name], task:get_coro()))
+    end
+    assert.equal("its own", asyncio.await(task))
+  end))
+
+  it("that closes it before its first turn makes it fail", testing.virtual(function()
+    local task = asyncio.create_task(function() return "never" end)
+    assert.is_true(coroutine.close(task:get_coro()))
+    assert.matches("resumed or closed from outside the event loop", witness.text(asyncio.await, task))
+  end))
+
+  it("may be the task itself, closing or resuming its own coroutine", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      local co = coroutine.running()
+      return pcall(coroutine.close, co), (coroutine.resume(co))
+    end)
+    assert.same({ false, false }, { asyncio.await(task) })
+  end))
+
+  it("that closes it leaves what it waited for whole", testing.virtual(function()
+    for _, wait in ipairs { asyncio.await, asyncio.shield, asyncio.gather } do
+      local task, co = victim(function()
+        local scope <close> = setmetatable({}, { __close = witness.collect })
+        wait(new_future())
+      end)
+      coroutine.close(co)
+      witness.collect()
+      task:cancel()
+      assert.is_false((pcall(asyncio.await, task)))
+    end
+    assert.equal(1, #asyncio.all_tasks())
+  end))
+
+  it("that closes it does not keep it from being cancelled, or its loop from closing", function()
+    for _, wait in ipairs { asyncio.await, asyncio.shield, asyncio.gather } do
+      local loop = testing.new_event_loop { clock = "virtual" }
+      local task = loop:create_task(function() wait(loop:create_future()) end)
+      loop:run_until_complete(asyncio.async(asyncio.sleep)(1))
+      coroutine.close(task:get_coro())
+      witness.collect()
+      loop:close()
+      assert.is_true(loop:is_closed())
+      assert.equal(1, witness.destroyed())
+    end
+  end)
+end)
