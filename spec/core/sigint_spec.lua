@@ -32,6 +32,23 @@ describe("the first SIGINT", function()
     assert.same({ "true\nfalse\tinterrupted!\n", 0 }, seen)
   end)
 
+  it("cancels a test, whose clean-up may wait, and it fails by that", function()
+    assert.same({ "cleaned up\ninterrupted!\ntrue\n", 0 }, (run [[
+      local testing = require "asyncio.testing"
+      local loop
+      local _, err = pcall(testing.run, function()
+        loop = asyncio.get_running_loop()
+        local _ <close> = setmetatable({}, { __close = function()
+          print(asyncio.sleep(0.01, "cleaned up"))
+        end })
+        interrupt()
+        asyncio.sleep(5)
+      end)
+      print(err)
+      print(loop:is_closed())
+    ]]))
+  end)
+
   it("wakes a loop that sleeps", function()
     assert.same({ "false\tinterrupted!\n", 0 }, (run [[
       later(0.1)

@@ -49,6 +49,11 @@ describe("the deadline of a test", function()
       local _ <close> = closing(function() asyncio.sleep(1000) end)
       asyncio.sleep(1000)
     end,
+    ["catches a deadlock for ever"] = function()
+      while true do
+        pcall(asyncio.await, asyncio.Future())
+      end
+    end,
     ["awaits a task that catches"] = function()
       asyncio.await(asyncio.create_task(function()
         while true do

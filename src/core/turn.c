@@ -108,12 +108,12 @@ static void turn (las_Loop *lp) {
   if (lp->nready > 0 && !lp->stop && !las_mustpoll(lp, lp->turns % 8 == 0))
     return;
   hasmain = lp->main != NULL && lp->main->item.state == LAS_PENDING;
-  if (hasmain && isdead(lp))
+  if (hasmain && islate(lp))  /* before a deadlock, which may be caught */
+    late(lp);
+  else if (hasmain && isdead(lp))
     las_breakwait(lp, (lp->grace == 0) ? LAS_NOWAKER : LAS_GRACEOVER);
   else if (hasmain && isover(lp))
     las_breakwait(lp, LAS_GRACEOVER);
-  else if (hasmain && islate(lp))
-    late(lp);
   else {
     las_poll(lp);
     firedue(lp);
