@@ -13,11 +13,6 @@ local function fail(level, name, i, what)
   error(("bad argument #%d to '%s' (%s)"):format(i, name, what), level + 1)
 end
 
-local function type_name(v)
-  local meta = type(v) == "userdata" and debug.getmetatable(v)
-  return meta and type(meta.__name) == "string" and meta.__name or type(v)
-end
-
 --- Each of these gives nil if the value will do, else what was expected.
 
 function check.string(v)
@@ -171,7 +166,7 @@ local function complaint(v, checker)
   if whole then
     return expected
   end
-  return expected and ("%s expected, got %s"):format(expected, type_name(v))
+  return expected and ("%s expected, got %s"):format(expected, core.type_name(v))
 end
 
 --- Checks argument `i` of the public function `name`, which called this.
@@ -211,7 +206,7 @@ function check.options(name, i, options, known)
   if options == nil then
     return {}
   elseif type(options) ~= "table" then
-    fail(3, name, i, ("table expected, got %s"):format(type_name(options)))
+    fail(3, name, i, ("table expected, got %s"):format(core.type_name(options)))
   end
   check_each(name, i, options, known)
   return options
@@ -237,23 +232,6 @@ function check.list(name, i, t)
     fail(3, name, i, "field 'n' must be the length of the list")
   end
   return table.pack(table.unpack(t, 1, n))
-end
-
-local function place(ok, ...)
-  if ok then
-    return ...
-  end
-  local err = ...
-  if type(err) == "string" and err:find("^bad argument #") then
-    error((err:gsub("'asyncio%.", "'", 1)), 3)
-  end
-  error(err, 0)
-end
-
---- Calls a function of the core for the public function that called this: a
--- wrong argument is said to be one of that function's caller.
-function check.call(f, ...)
-  return place(pcall(f, ...))
 end
 
 --- Raises unless the public function `name`, which called this, runs in a

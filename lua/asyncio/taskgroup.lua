@@ -11,6 +11,7 @@ local group_error = require "asyncio.group_error"
 local taskgroup = {}
 
 local TaskGroup, meta = core.index "asyncio.TaskGroup"
+local is_group = check.object "asyncio.TaskGroup"
 
 local function is_cancel(err)
   return core.isinstance(err, core.CancelledError)
@@ -135,40 +136,6 @@ function meta.__close(group, err)
   end
 end
 
---- Is it a table of a function, its arguments and options?
-local function is_list(f)
-  local mt = getmetatable(f)
-  return type(f) == "table" and not (type(mt) == "table" and mt.__call)
-end
-
---- Puts `started` in front of the arguments, also of those in a table with
--- options.
-local function with_started(started, f, ...)
-  if not is_list(f) then
-    return f, started, ...
-  end
-  local copy = {}
-  for key, value in pairs(f) do
-    copy[key] = value
-  end
-  copy.n = (f.n or #f) + 1
-  table.move(f, 2, copy.n - 1, 3, copy)
-  copy[2] = started
-  return copy
-end
-
---- An error of making a child is one of `start`'s caller.
-local function place(ok, ...)
-  if ok then
-    return ...
-  end
-  local err = ...
-  if type(err) == "string" and (err:find("^bad argument #") or err:find("^the task group is ")) then
-    error((err:gsub("^bad argument #%d+ to '.-'", "bad argument #1 to 'start'")), 3)
-  end
-  error(err, 0)
-end
-
 --- Cancels a child and waits until it has ended; passes on each cancel that
 -- comes meanwhile. None may come back from a child that waits for this task:
 -- it would be passed on for ever, without a suspension.
@@ -203,19 +170,8 @@ end
 -- `started(value...)`: gives these values.
 ---@async
 function TaskGroup:start(f, ...)
-  if type(self) ~= "userdata" or getmetatable(self) ~= "asyncio.TaskGroup" then
-    error(("calling 'start' on bad self (asyncio.TaskGroup expected, got %s)"):format(
-      self == nil and "no value" or type(self)), 2)
-  end
+  check.self("start", self, is_group)
   check.task "TaskGroup:start"
-  local body = f
-  if is_list(f) then
-    body = f[1]
-  end
-  if core.isfuture(body) or type(body) == "thread" then
-    error(("bad argument #1 to 'start' (function expected, got %s)"):format(
-      type(body) == "thread" and "coroutine" or getmetatable(body)), 2)
-  end
   local ready = core.group_parent(self):get_loop():create_future()
   local called, task = false, nil
   local function started(...)
@@ -229,7 +185,7 @@ function TaskGroup:start(f, ...)
     end
     called = true
   end
-  task = place(pcall(core.group_start, self, ready, with_started(started, f, ...)))
+  task = core.group_start(self, ready, f, started, ...)
   return await_start(self, task, ready)
 end
 

@@ -70,3 +70,51 @@ describe("what takes no argument", function()
     end)
   end))
 end)
+
+describe("what start refuses", function()
+  it("is an error of its caller's, whatever it starts", testing.virtual(function()
+    asyncio.task_group(function(group)
+      for rubbish, what in pairs {
+        [{ asyncio.sleep, n = -1 }] = "field 'n' must be the length of the list",
+        [{ asyncio.sleep, n = 1 << 29 }] = "too many arguments",
+        [{ asyncio.sleep, nam = "x" }] = "unknown option 'nam'",
+        [{ asyncio.sleep, time_slice = -1 }] = "option 'time_slice' must be a positive time in seconds",
+        [{}] = "function expected, got nil",
+        [{ asyncio.current_task() }] = "function expected, got asyncio.Task",
+        [setmetatable({}, { __await = print })] = "function expected, got table",
+      } do
+        local text = witness.text(function() group:start(rubbish) end) local here = witness.line()
+        assert.equal(("%s bad argument #1 to 'start' (%s)"):format(here, what), text)
+      end
+      local text = witness.text(function() group:start({ asyncio.sleep }, 1) end) local here = witness.line()
+      assert.equal(here .. " bad argument #2 to 'start' (no argument expected beside a list)", text)
+      group:cancel()
+      text = witness.text(function() group:start(print) end) here = witness.line()
+      assert.equal(here .. " the task group is shutting down", text)
+    end)
+  end))
+
+  it("is no error of the child, whose text may look like one", testing.virtual(function()
+    asyncio.task_group(function(group)
+      local err = "bad argument #7 to 'kettle' (water expected)"
+      assert.equal(err, witness.text(group.start, group, { eager_start = true, function()
+        error(err, 0)
+      end }))
+    end)
+  end))
+
+  it("may stand behind the function in a list as long as create_task takes", testing.virtual(function()
+    asyncio.task_group(function(group)
+      assert.same({ "a", nil, "c", nil, n = 4 }, table.pack(group:start {
+        function(started, ...) started(...) end, "a", nil, "c", nil, n = 5, name = "child",
+      }))
+    end)
+  end))
+end)
+
+describe("a list for create_task", function()
+  it("stands alone", testing.virtual(function()
+    local text = witness.text(function() asyncio.create_task({ print }, 1) end) local here = witness.line()
+    assert.equal(here .. " bad argument #2 to 'create_task' (no argument expected, got number)", text)
+  end))
+end)

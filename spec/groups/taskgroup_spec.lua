@@ -1239,7 +1239,7 @@ describe("start of a group", function()
         started()
         assert.matches("'started' was called before", witness.text(started))
       end)
-      assert.matches("bad argument #1 to 'start' %(function expected, got coroutine%)",
+      assert.matches("bad argument #1 to 'start' %(function expected, got thread%)",
         witness.text(g.start, g, asyncio.async(asyncio.sleep)(1)))
       for _, argument in ipairs { asyncio.Future(), { asyncio.Future(), 1, name = "x" } } do
         assert.matches("bad argument #1 to 'start' %(function expected, got asyncio.Future%)",
@@ -1248,8 +1248,7 @@ describe("start of a group", function()
       assert.matches("bad argument #1 to 'start' %(function expected, got asyncio.Task%)",
         witness.text(g.start, g, asyncio.current_task()))
       local text = witness.text(function() g:start(7) end) local here = witness.line()
-      assert.equal(here .. " bad argument #1 to 'start' (function or awaitable expected, "
-        .. "got number)", text)
+      assert.equal(here .. " bad argument #1 to 'start' (function expected, got number)", text)
     end)
   end))
 end)

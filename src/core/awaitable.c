@@ -38,23 +38,12 @@ int las_tobody (lua_State *L, int i, int arg) {
       }
       return 1;
     case LUA_TTHREAD:
-      luaL_argcheck(L, las_isfresh(lua_tothread(L, i)), arg,
-                    "coroutine was started or awaited before");
+      las_argcheck(L, las_isfresh(lua_tothread(L, i)), arg,
+                   "coroutine was started or awaited before");
       return 1;
     default:
       return las_iscallable(L, i);
   }
-}
-
-
-/* Raises an argument error about the value at 'i', which need not be where
-   the argument was. */
-static int typeerror (lua_State *L, int i, int arg, const char *expected) {
-  const char *got = luaL_typename(L, i);
-  if (luaL_getmetafield(L, i, "__name") == LUA_TSTRING)
-    got = lua_tostring(L, -1);
-  return luaL_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s",
-                                               expected, got));
 }
 
 
@@ -70,14 +59,14 @@ void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg) {
   f = las_tofuture(L, las_state(L), i);
   if (f != NULL) {
     if (f->loop != lp && f->item.state == LAS_PENDING)
-      luaL_argerror(L, arg, "the future belongs to another loop");
+      las_argerror(L, arg, "the future belongs to another loop");
   }
   else if (las_getawait(L, i))
     lua_pop(L, 1);
   else {
     lua_pushvalue(L, i);
     if (!las_tobody(L, lua_gettop(L), arg))
-      typeerror(L, i, arg, "awaitable or function");
+      las_typeerror(L, i, arg, "awaitable or function");
     lua_pop(L, 1);
   }
 }
@@ -96,8 +85,8 @@ int las_isawaitable (lua_State *L, int i) {
 void las_checknoargs (lua_State *L, int first, int arg) {
   int i;
   for (i = first; i <= lua_gettop(L); i++) {
-    luaL_argcheck(L, lua_isnil(L, i), (arg != 0) ? arg : i,
-                  "only a function takes arguments");
+    las_argcheck(L, lua_isnil(L, i), (arg != 0) ? arg : i,
+                 "only a function takes arguments");
   }
 }
 

@@ -40,6 +40,12 @@
 #define las_unlikely(x)	(x)
 #endif
 
+#if defined(__GNUC__)
+#define LAS_NORETURN	__attribute__((noreturn))
+#else
+#define LAS_NORETURN
+#endif
+
 /* These never return, says the manual; compilers should know it too. */
 #if defined(__GNUC__)
 LUA_API int lua_error (lua_State *L) __attribute__((noreturn));

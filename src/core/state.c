@@ -49,8 +49,8 @@ int las_listlen (lua_State *L, int i) {
     n = luaL_len(L, i);
   lua_pop(L, 1);
   if (!isnum || n < 0 || n >= INT_MAX / 2)
-    luaL_argerror(L, i, named ? "field 'n' must be the length of the list"
-                              : "'#' does not give the length of the list");
+    las_argerror(L, i, named ? "field 'n' must be the length of the list"
+                             : "'#' does not give the length of the list");
   return (int)n;
 }
 
@@ -85,6 +85,59 @@ int las_pushobjectname (lua_State *L, int i) {
 void las_setfuncs (lua_State *L, int state, const luaL_Reg *l) {
   lua_pushvalue(L, state);
   luaL_setfuncs(L, l, 1);
+}
+
+
+/* upvalues of a function that works for a public one */
+#define PUBLICNAME	lua_upvalueindex(2)
+#define PUBLICSHIFT	lua_upvalueindex(3)
+
+void las_setinner (lua_State *L, int state, const char *key,
+                   lua_CFunction f, const char *name, int shift) {
+  lua_pushvalue(L, state);
+  lua_pushstring(L, name);
+  lua_pushinteger(L, shift);
+  lua_pushcclosure(L, f, 3);
+  lua_setfield(L, -2, key);
+}
+
+
+/* Pushes the position of who called the public function. [-0, +1, m] */
+static void pushcaller (lua_State *L) {
+  luaL_where(L, (lua_type(L, PUBLICNAME) == LUA_TSTRING) ? las_asklevel(L)
+                                                         : 1);
+}
+
+
+int las_misuse (lua_State *L, const char *text) {
+  pushcaller(L);
+  lua_pushstring(L, text);
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
+
+int las_argerror (lua_State *L, int arg, const char *what) {
+  if (lua_type(L, PUBLICNAME) != LUA_TSTRING)
+    luaL_argerror(L, arg, what);
+  las_misuse(L, lua_pushfstring(L, "bad argument #%d to '%s' (%s)",
+             arg - (int)lua_tointeger(L, PUBLICSHIFT),
+             lua_tostring(L, PUBLICNAME), what));
+}
+
+
+const char *las_typename (lua_State *L, int i) {
+  if (luaL_getmetafield(L, i, "__name") == LUA_TSTRING)
+    return lua_tostring(L, -1);
+  lua_pushstring(L, luaL_typename(L, i));
+  return lua_tostring(L, -1);
+}
+
+
+int las_typeerror (lua_State *L, int i, int arg, const char *expected) {
+  const char *got = las_typename(L, i);
+  las_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s", expected,
+                                       got));
 }
 
 
@@ -163,9 +216,18 @@ static int core_index (lua_State *L) {
 }
 
 
+/* type_name(v): as errors about arguments say it */
+static int core_type_name (lua_State *L) {
+  luaL_checkany(L, 1);
+  las_typename(L, 1);
+  return 1;
+}
+
+
 void las_openstate (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"index", core_index},
+    {"type_name", core_type_name},
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);
@@ -209,7 +271,7 @@ void las_checkoptions (lua_State *L, int i, const char *const names[]) {
       while (names[k] != NULL && strcmp(names[k], key) != 0)
         k++;
       if (names[k] == NULL)
-        luaL_argerror(L, i, lua_pushfstring(L, "unknown option '%s'", key));
+        las_argerror(L, i, lua_pushfstring(L, "unknown option '%s'", key));
     }
     lua_pop(L, 1);
   }
@@ -219,8 +281,8 @@ void las_checkoptions (lua_State *L, int i, const char *const names[]) {
 int las_optboolean (lua_State *L, int i, int arg, const char *name) {
   int t = lua_getfield(L, i, name), on = lua_toboolean(L, -1);
   if (t != LUA_TNIL && t != LUA_TBOOLEAN)
-    luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' must be a boolean",
-                                        name));
+    las_argerror(L, arg, lua_pushfstring(L, "option '%s' must be a boolean",
+                                         name));
   lua_pop(L, 1);
   return on;
 }
@@ -243,7 +305,7 @@ lua_Integer las_optbytes (lua_State *L, int i, const char *name,
 
 void las_checknone (lua_State *L, int i) {
   if (las_unlikely(!lua_isnoneornil(L, i)))
-    luaL_typeerror(L, i, "no argument");
+    las_typeerror(L, i, i, "no argument");
 }
 
 

@@ -84,6 +84,28 @@ LAS_API void las_newtype (lua_State *L, int state, enum las_Type t,
 /* Sets functions of 'l' (state block as upvalue) in the table on top. */
 LAS_API void las_setfuncs (lua_State *L, int state, const luaL_Reg *l);
 
+/* Sets function 'f', which the Lua layer calls for the public function 'name',
+   under 'key' in the table on top. las_argerror and las_misuse raise its errors
+   as those of the public one, where its caller called it; 'shift' arguments
+   stand before those of the public one. [-0, +0, m] */
+LAS_API void las_setinner (lua_State *L, int state, const char *key,
+                           lua_CFunction f, const char *name, int shift);
+
+/* As luaL_argerror and luaL_error, also in such a function. */
+LAS_API int las_argerror (lua_State *L, int arg, const char *what)
+  LAS_NORETURN;
+LAS_API int las_misuse (lua_State *L, const char *text) LAS_NORETURN;
+#define las_argcheck(L, cond, arg, what) \
+  ((void)(las_likely(cond) || las_argerror(L, (arg), (what))))
+
+/* Raises an argument error about the value at 'i', which need not be where
+   the argument was. */
+LAS_API int las_typeerror (lua_State *L, int i, int arg,
+                           const char *expected) LAS_NORETURN;
+
+/* Type of the value at 'i' as users know it. [-0, +1, m] pushes it, too */
+LAS_API const char *las_typename (lua_State *L, int i);
+
 /* Adds methods to type 't'. [-0, +0, m] */
 LAS_API void las_addmethods (lua_State *L, int state, enum las_Type t,
                              const luaL_Reg *methods);

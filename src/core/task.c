@@ -125,12 +125,12 @@ static int newextra (lua_State *L, int i) {
   las_checkoptions(L, i, names);
   eager = las_optboolean(L, i, i, "eager_start");
   name = lua_getfield(L, i, "name");
-  luaL_argcheck(L, name == LUA_TNIL || name == LUA_TSTRING, i,
-                "option 'name' must be a string");
+  las_argcheck(L, name == LUA_TNIL || name == LUA_TSTRING, i,
+               "option 'name' must be a string");
   context = lua_getfield(L, i, "context");
-  luaL_argcheck(L, context == LUA_TNIL ||
-                   las_test(L, las_state(L), -1, LAS_TCONTEXT) != NULL, i,
-                "option 'context' must be a Context");
+  las_argcheck(L, context == LUA_TNIL ||
+                  las_test(L, las_state(L), -1, LAS_TCONTEXT) != NULL, i,
+               "option 'context' must be a Context");
   if (name != LUA_TNIL || context != LUA_TNIL) {
     lua_createtable(L, LAS_XCREATED, 0);
     lua_insert(L, -3);
@@ -166,7 +166,7 @@ static void setextra (lua_State *L, las_Task *t, int extra) {
    Returns how many arguments. */
 static int unpackoptions (lua_State *L, int i) {
   int k, n = las_listlen(L, i);
-  luaL_argcheck(L, lua_checkstack(L, n + 8), i, "too many arguments");
+  las_argcheck(L, lua_checkstack(L, n + 8), i, "too many arguments");
   for (k = 1; k <= n; k++)
     lua_geti(L, i, k);
   if (n == 0)
@@ -232,6 +232,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
   las_Task *t;
   if (las_unlikely(lua_type(L, first) == LUA_TTABLE &&
                    !las_isthing(L, first))) {
+    las_checknone(L, first + 1);
     options = first;
     extra = lua_gettop(L) + 1;
     slice = las_optslice(L, options);
@@ -243,7 +244,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
     n = (lua_gettop(L) > first) ? lua_gettop(L) - first : 0;
   if (!las_tobody(L, body, first)) {
     if (!las_isawaitable(L, body))
-      luaL_typeerror(L, first, "function or awaitable");
+      las_typeerror(L, body, first, "function or awaitable");
     las_checknoargs(L, body + 1, options);
     lua_settop(L, body);  /* a task that awaits it */
     las_getanchored(L, LAS_UAWAIT);

@@ -424,12 +424,12 @@ static int newchild (lua_State *L, Group *g, int first,
   int own;
   if (las_unlikely(g->aborting || (g->leaving && g->count == 0))) {
     discardbody(L, first);
-    return luaL_error(L, "the task group is %s",
-                      (g->leaving && g->count == 0) ? "finished"
-                                                    : "shutting down");
+    return las_misuse(L, (g->leaving && g->count == 0)
+                         ? "the task group is finished"
+                         : "the task group is shutting down");
   }
   if (las_unlikely(lp != g->loop))
-    return luaL_error(L, "the task group is of another loop");
+    return las_misuse(L, "the task group belongs to another loop");
   if (!isprepared(g, lp->factory))
     prepare(L, g, lp->factory);
   t = las_createtask(L, lp, first, 1);
@@ -472,11 +472,53 @@ static Group *checkgroup (lua_State *L) {
 }
 
 
-/* group_start(group, ready, f, ...): as create_task; the error of a child
-   that ends before the future 'ready' is done is not the group's */
+/* stack of group_start */
+enum {READY = 2, BODY, STARTED};
+
+/* Puts 'started' in front of the arguments in a copy of the list at BODY. */
+static void insertstarted (lua_State *L) {
+  int k, n = las_listlen(L, BODY), copy = lua_gettop(L) + 1;
+  las_argcheck(L, lua_checkstack(L, n + 8), BODY, "too many arguments");
+  lua_createtable(L, las_listroom(L, BODY, n), 4);
+  lua_pushnil(L);
+  while (lua_next(L, BODY)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, copy);
+  }
+  for (k = 1; k <= n; k++) {
+    lua_geti(L, BODY, k);
+    lua_rawseti(L, copy, (k == 1) ? 1 : k + 1);
+  }
+  lua_pushvalue(L, STARTED);
+  lua_rawseti(L, copy, 2);
+  lua_pushinteger(L, n + 1);
+  lua_setfield(L, copy, "n");
+  lua_replace(L, BODY);
+  lua_settop(L, BODY);
+}
+
+
+/* group_start(group, ready, f, started, ...): as create_task(f, started, ...);
+   the error of a child that ends before the future 'ready' is done is not the
+   group's */
 static int core_group_start (lua_State *L) {
   Group *g = checkgroup(L);
-  return newchild(L, g, 3, las_checkfuture(L, 2));
+  las_Future *ready = las_checkfuture(L, READY);
+  int islist = lua_istable(L, BODY) && !las_isthing(L, BODY);
+  if (islist) {
+    las_argcheck(L, lua_gettop(L) == STARTED, BODY + 1, "no argument expected"
+                    " beside a list");
+    lua_geti(L, BODY, 1);
+  }
+  else
+    lua_pushvalue(L, BODY);
+  if (!las_iscallable(L, -1))
+    las_typeerror(L, -1, BODY, "function");
+  lua_pop(L, 1);
+  if (islist)
+    insertstarted(L);
+  return newchild(L, g, BODY, ready);
 }
 
 
@@ -702,7 +744,6 @@ void las_opentaskgroup (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"TaskGroup", asyncio_TaskGroup},
     {"new_group", core_new_group},
-    {"group_start", core_group_start},
     {"group_own", core_group_own},
     {"group_wait", core_group_wait},
     {"group_count", core_group_count},
@@ -726,4 +767,5 @@ void las_opentaskgroup (lua_State *L, int state) {
   };
   las_newtype(L, state, LAS_TGROUP, "asyncio.TaskGroup", methods, meta);
   las_setfuncs(L, state, funcs);
+  las_setinner(L, state, "group_start", core_group_start, "start", BODY - 1);
 }

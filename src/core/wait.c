@@ -199,13 +199,8 @@ static void checkfutures (lua_State *L, int n) {
     luaL_argerror(L, 1, "one task or future at least expected, got none");
   for (i = 1; i <= n; i++) {
     lua_rawgeti(L, LIST, i);
-    if (las_tofuture(L, las_state(L), -1) == NULL) {
-      const char *got = luaL_typename(L, -1);
-      if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING)
-        got = lua_tostring(L, -1);
-      luaL_argerror(L, las_childarg(L, i), lua_pushfstring(L,
-                    "task or future expected, got %s", got));
-    }
+    if (las_tofuture(L, las_state(L), -1) == NULL)
+      las_typeerror(L, -1, las_childarg(L, i), "task or future");
     lua_pop(L, 1);
   }
 }

@@ -480,8 +480,8 @@ uint64_t las_optslice (lua_State *L, int i) {
   lua_Number slice = 0;
   if (lua_getfield(L, i, "time_slice") != LUA_TNIL) {
     slice = lua_tonumber(L, -1);
-    luaL_argcheck(L, slice > 0, i,
-                  "option 'time_slice' must be a positive time in seconds");
+    las_argcheck(L, slice > 0, i,
+                 "option 'time_slice' must be a positive time in seconds");
   }
   lua_pop(L, 1);
   return las_moment(slice);
