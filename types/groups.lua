@@ -35,6 +35,9 @@ function TaskGroup:start(f, ...) end
 --- Cancels the children and the block; `asyncio.task_group` ends quietly then.
 function TaskGroup:cancel() end
 
+--- Cancels the children that there are; the group goes on and takes others.
+function TaskGroup:cancel_children() end
+
 --- What picks errors: a class, several, or a function that says whether an error matches.
 ---@alias asyncio.ErrorCondition asyncio.ErrorClass | asyncio.ErrorClass[] | fun(err: any): boolean?
 

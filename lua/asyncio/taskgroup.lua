@@ -44,7 +44,7 @@ end
 --- Lets go of the children, where nothing can wait for them: cancelled they
 -- are, and an error of theirs is reported like any that nobody looks at.
 local function abandon(group)
-  core.group_cancel_children(group)
+  core.group_abort_children(group)
   core.group_finish(group)
   report(core.group_parent(group), core.group_errors(group))
 end
@@ -66,7 +66,7 @@ local function wait_for_children(group)
       abandon(group)
     elseif not ok then
       broken, why = true, err
-      core.group_cancel_children(group)
+      core.group_abort_children(group)
     end
   end
   return first, last, broken, why

@@ -218,7 +218,10 @@ static void pushreason (lua_State *L, const las_Reason *r) {
   const Group *g = las_owner(r, const Group, reason);
   const char *site = las_pushsite(L, &g->site);
   const char *opened = (*site != '\0') ? " opened at " : "";
-  if (g->nfailed > 0)
+  if (!g->aborting)
+    lua_pushfstring(L, "the children of the task group%s%s were cancelled",
+                    opened, site);
+  else if (g->nfailed > 0)
     lua_pushfstring(L, "a child of the task group%s%s failed", opened, site);
   else
     lua_pushfstring(L, "the task group%s%s was cancelled", opened, site);
@@ -229,7 +232,6 @@ static void pushreason (lua_State *L, const las_Reason *r) {
 /* Cancels all children, the oldest first. */
 static void cancelchildren (Group *g) {
   Member *m;
-  g->aborting = 1;
   las_dropreason(g->loop, &g->reason);
   g->cursor = g->members.first;
   while ((m = visit(g)) != NULL)
@@ -241,6 +243,7 @@ static void cancelchildren (Group *g) {
 static void abortgroup (Group *g) {
   if (g->aborting)
     return;
+  g->aborting = 1;
   cancelchildren(g);
   if (!g->leaving) {
     g->own = 1;
@@ -628,9 +631,11 @@ static int core_group_abort (lua_State *L) {
 }
 
 
-/* group_cancel_children(group): cancels them, once more if need be */
-static int core_group_cancel_children (lua_State *L) {
-  cancelchildren(checkgroup(L));
+/* group_abort_children(group): cancels them, once more if need be */
+static int core_group_abort_children (lua_State *L) {
+  Group *g = checkgroup(L);
+  g->aborting = 1;
+  cancelchildren(g);
   return 0;
 }
 
@@ -730,6 +735,16 @@ static int group_cancel (lua_State *L) {
 }
 
 
+/* group:cancel_children(): those that there are; the group goes on */
+static int group_cancel_children (lua_State *L) {
+  Group *g = checkself(L, "cancel_children");
+  las_checknone(L, 2);
+  if (!g->left)
+    cancelchildren(g);
+  return 0;
+}
+
+
 static int group_tostring (lua_State *L) {
   Group *g = checkgroup(L);
   lua_pushfstring(L, "TaskGroup<state=%s, tasks=%d>",
@@ -750,7 +765,7 @@ void las_opentaskgroup (lua_State *L, int state) {
     {"group_parent", core_group_parent},
     {"group_leave", core_group_leave},
     {"group_abort", core_group_abort},
-    {"group_cancel_children", core_group_cancel_children},
+    {"group_abort_children", core_group_abort_children},
     {"group_finish", core_group_finish},
     {"group_errors", core_group_errors},
     {NULL, NULL}
@@ -758,6 +773,7 @@ void las_opentaskgroup (lua_State *L, int state) {
   static const luaL_Reg methods[] = {
     {"create_task", group_create_task},
     {"cancel", group_cancel},
+    {"cancel_children", group_cancel_children},
     {NULL, NULL}
   };
   static const luaL_Reg meta[] = {
