@@ -165,8 +165,8 @@ local function draw(lines, head, err, above)
   end
   local list = err.exceptions
   local count = list.n or #list
-  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, getmetatable(err).name, report.text(err.message), count,
-    count == 1 and "error" or "errors")
+  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, getmetatable(err).name,
+    report.text(err.message), count, count == 1 and "error" or "errors")
   above[err], above.n = true, above.n + 1
   for i = 1, count do
     draw(lines, ("%s  %d. "):format(margin, i), list[i], above)

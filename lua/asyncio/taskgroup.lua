@@ -123,7 +123,7 @@ taskgroup.TaskGroup = core.TaskGroup
 function meta.__close(group, err)
   if core.group_leave(group) then
     if err == nil and not core.cannot_wait() then
-      error("the task group was left before", 0)
+      error("the task group was already closed", 0)
     end
   elseif core.cannot_wait() then
     abandon(group)

@@ -768,14 +768,14 @@ describe("a group's end", function()
       local g <close> = asyncio.TaskGroup()
       group = g
     end
-    assert.equal("the task group was left before", witness.text(function()
+    assert.equal("the task group was already closed", witness.text(function()
       local _ <close> = group
     end))
     assert.equal("own", witness.text(function()
       local _ <close> = group
       error("own", 0)
     end))
-    assert.equal("the task group was left before", witness.text(function()
+    assert.equal("the task group was already closed", witness.text(function()
       local outer <close> = asyncio.TaskGroup()
       local _ <close> = outer
     end))

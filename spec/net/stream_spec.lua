@@ -449,14 +449,14 @@ describe("a stream of another loop", function()
       link = sockets.link()
     end)
     second:run_until_complete(function()
-      assert.matches("stream of another loop", witness.text(link.reader.read, link.reader, 1))
-      assert.matches("stream of another loop", witness.text(link.writer.write, link.writer, "x"))
-      assert.matches("stream of another loop", witness.text(link.writer.drain, link.writer))
-      assert.matches("stream of another loop",
+      assert.matches("stream that belongs to another loop", witness.text(link.reader.read, link.reader, 1))
+      assert.matches("stream that belongs to another loop", witness.text(link.writer.write, link.writer, "x"))
+      assert.matches("stream that belongs to another loop", witness.text(link.writer.drain, link.writer))
+      assert.matches("stream that belongs to another loop",
         witness.text(link.writer.wait_closed, link.writer))
-      assert.matches("server of another loop",
+      assert.matches("server that belongs to another loop",
         witness.text(link.server.wait_closed, link.server))
-      assert.matches("server of another loop",
+      assert.matches("server that belongs to another loop",
         witness.text(link.server.serve_forever, link.server))
     end)
     second:close()

@@ -354,7 +354,7 @@ static int crowd_call (lua_State *L) {
   Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
   las_Task *t = las_checktask(L, "as_completed");
   if (t->f.loop != c->loop)
-    return luaL_error(L, "as_completed of another loop");
+    return luaL_error(L, "this as_completed belongs to another loop");
   if (c->task != NULL)
     return luaL_error(L, "another task waits in this as_completed");
   lua_settop(L, 1);

@@ -494,7 +494,7 @@ static las_Reader *checkread (lua_State *L, const char *fname,
   checkfree(L, r);
   if (!r->bare && streamof(r)->loop != NULL &&
       streamof(r)->loop != (*t)->f.loop)
-    luaL_error(L, "cannot read a stream of another loop");
+    luaL_error(L, "cannot read a stream that belongs to another loop");
   return r;
 }
 

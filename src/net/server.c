@@ -165,7 +165,7 @@ static las_Task *checkwaiter (lua_State *L, const las_Listener *s,
                               const char *fname) {
   las_Task *t = las_checktask(L, fname);
   if (s->loop != NULL && !s->loop->closed && t->f.loop != s->loop)
-    luaL_error(L, "cannot wait for a server of another loop");
+    luaL_error(L, "cannot wait for a server that belongs to another loop");
   return t;
 }
 

@@ -142,7 +142,8 @@ static int writeall (lua_State *L, las_Stream *s, las_Task *t) {
   int i, n = lua_gettop(L);
   checkopen(L, s);
   if (t != NULL && t->f.loop != s->loop)
-    return luaL_error(L, "cannot write to a stream of another loop");
+    return luaL_error(L, "cannot write to a stream that belongs to another"
+                         " loop");
   for (i = 2; i <= n; i++)
     writeone(L, s, i);
   if (t == NULL)
@@ -204,7 +205,7 @@ static las_Task *checkwaiter (lua_State *L, const las_Stream *s,
                               const char *fname) {
   las_Task *t = las_checktask(L, fname);
   if (s->loop != NULL && t->f.loop != s->loop)
-    luaL_error(L, "cannot wait for a stream of another loop");
+    luaL_error(L, "cannot wait for a stream that belongs to another loop");
   return t;
 }
 
