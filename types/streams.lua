@@ -17,6 +17,7 @@ local asyncio = {}
 ---@field interleave integer? how many addresses of the first family come before they alternate; 1 by default
 ---@field nodelay boolean? small writes leave at once; true by default
 ---@field keepalive boolean? TCP keep-alive
+---@field keep_alive boolean? the same as `keepalive`
 
 --- Connects over TCP.
 ---@async
@@ -47,14 +48,15 @@ function asyncio.open_unix_connection(path, options) end
 ---@field limit integer? bytes, the limit of the clients' readers; 65536 by default
 ---@field backlog integer? how many connections the system holds before they are accepted; 1024 by default
 ---@field max_connections integer? no client is accepted above it
----@field start_serving boolean? false: nobody is accepted before `server:start_serving()`
+---@field start_serving boolean? false: connections are refused before `server:start_serving()`
 
 --- Options of `start_server`.
 ---@class asyncio.ServerOptions: asyncio.UnixServerOptions
 ---@field family asyncio.Family? only these addresses
 ---@field reuse_address boolean? SO_REUSEADDR; true by default
 ---@field reuse_port boolean? SO_REUSEPORT: several processes share the port
----@field keep_alive boolean? TCP keep-alive on the clients' connections
+---@field keepalive boolean? TCP keep-alive on the clients' connections
+---@field keep_alive boolean? the same as `keepalive`
 
 --- Listens on TCP, and runs the handler for each client.
 ---@async
@@ -89,8 +91,24 @@ local Server = {}
 ---@field family asyncio.Family?
 ---@field path string? of a unix socket, which has no other field
 
---- Begins to accept clients, if it did not yet.
+--- Begins to listen and to accept clients, if it did not yet.
 function Server:start_serving() end
+
+--- Lets newcomers wait until `start_serving`.
+function Server:stop_accepting() end
+
+--- Numbers of connections.
+---@class asyncio.ServerStats
+---@field accepted integer
+---@field active integer open now
+---@field refused integer closed because there was no memory or no task for them
+---@field handshake_errors integer 0 without TLS
+---@field handler_errors integer whose handler failed
+---@field peer_errors integer whose handler ended with the loss of its own connection
+
+--- Gives what became of its connections.
+---@return asyncio.ServerStats
+function Server:stats() end
 
 --- Accepts clients and waits until the server is closed; a cancellation closes it.
 ---@async
@@ -117,8 +135,8 @@ function Server:close_clients() end
 --- Drops all connections at once.
 function Server:abort_clients() end
 
---- Gives the server's loop; nil once that is closed.
----@return asyncio.Loop?
+--- Gives the server's loop, be it closed.
+---@return asyncio.Loop
 function Server:get_loop() end
 
 --- Takes bytes from a connection.

@@ -72,15 +72,28 @@ local CONNECTION = {
   limit = check.bytes, ssl = check.ssl, server_hostname = check.string,
   local_addr = host_and_port, family = check.family, happy_eyeballs_delay = check.seconds,
   interleave = check.count, ssl_handshake_timeout = check.seconds, nodelay = check.boolean,
-  keepalive = check.boolean,
+  keepalive = check.boolean, keep_alive = check.boolean,
 }
+
+--- Raises, as from the caller of the public function, if the two names of an
+-- option contradict each other.
+local function check_keepalive(name, i, options)
+  local keepalive, alias = options.keepalive, options.keep_alive
+  if keepalive ~= nil and alias ~= nil and keepalive ~= alias then
+    error(("bad argument #%d to '%s' (options 'keepalive' and 'keep_alive' differ)"):format(i, name), 3)
+  end
+end
+
+local function wants_keepalive(options)
+  return options.keepalive or options.keep_alive
+end
 
 --- What `core.connect` wants to know of the options.
 local function connect_options(options)
   return {
     limit = options.limit or LIMIT,
     nodelay = options.nodelay,
-    keepalive = options.keepalive,
+    keepalive = wants_keepalive(options),
     local_port = options.local_addr and options.local_addr[2],
   }
 end
@@ -126,6 +139,7 @@ function streams.open_connection(host, port, options)
   check.argument("open_connection", 1, host, host_name)
   check.argument("open_connection", 2, port, check.port)
   options = check.options("open_connection", 3, options, CONNECTION)
+  check_keepalive("open_connection", 3, options)
   local settings = by_family(options)
   local list = reachable(resolve(host, port, options.family), settings, options)
   if #list == 1 then
@@ -153,13 +167,13 @@ end
 local SERVER = {
   limit = check.bytes, backlog = check.count, ssl = check.ssl, reuse_address = check.boolean,
   reuse_port = check.boolean, family = check.family, start_serving = check.boolean,
-  keep_alive = check.boolean, ssl_handshake_timeout = check.seconds,
+  keepalive = check.boolean, keep_alive = check.boolean, ssl_handshake_timeout = check.seconds,
   max_connections = check.count,
 }
 
 local function new_server(handler, options)
   return core.new_server(handler, options.limit or LIMIT, options.backlog or BACKLOG,
-    options.max_connections or 0, options.keep_alive)
+    options.max_connections or 0, wants_keepalive(options))
 end
 
 -- How a bind fails where a family, or its loopback, is not configured.
@@ -182,6 +196,9 @@ local function bind_all(server, list, port, options)
   end
   if not bound then
     error(absent, 0)
+  end
+  if options.start_serving ~= false then
+    server:start_serving()
   end
 end
 
@@ -223,6 +240,7 @@ function streams.start_server(handler, host, port, options)
   end
   check.argument("start_server", 3, port, check.port)
   options = check.options("start_server", 4, options, SERVER)
+  check_keepalive("start_server", 4, options)
   port = math.tointeger(port)
   local list
   if host == nil or host == "" then
@@ -230,11 +248,7 @@ function streams.start_server(handler, host, port, options)
   else
     list = resolve(host, port, options.family, true)
   end
-  local server = listen(handler, list, port, options)
-  if options.start_serving ~= false then
-    server:start_serving()
-  end
-  return server
+  return listen(handler, list, port, options)
 end
 
 local UNIX_SERVER = {
@@ -250,12 +264,12 @@ function streams.start_unix_server(handler, path, options)
   options = check.options("start_unix_server", 3, options, UNIX_SERVER)
   local server = new_server(handler, options)
   local ok, err = pcall(core.bind_unix, server, path)
+  if ok and options.start_serving ~= false then
+    ok, err = pcall(server.start_serving, server)
+  end
   if not ok then
     server:close()
     error(err, 0)
-  end
-  if options.start_serving ~= false then
-    server:start_serving()
   end
   return server
 end

@@ -43,8 +43,8 @@ end
 
 -- A listener that never answers: its backlog is full.
 local function black_hole(host, port)
-  local server = asyncio.start_server(silent, host, port or 0,
-    { start_serving = false, backlog = 1 })
+  local server = asyncio.start_server(silent, host, port or 0, { backlog = 1 })
+  server:stop_accepting()
   port = server:sockets()[1].port
   local stuck = {}
   for i = 1, 4 do
@@ -68,6 +68,23 @@ local function black_hole(host, port)
 end
 
 describe("open_connection", function()
+  it("takes keep-alive by either name, as servers do", testing.async(function()
+    local server <close> = asyncio.start_server(silent, "127.0.0.1", 0,
+      { keepalive = true, keep_alive = true })
+    local port = server:sockets()[1].port
+    for _, options in ipairs { { keepalive = true }, { keep_alive = true },
+      { keepalive = false, keep_alive = false } } do
+      local _, writer <close> = asyncio.open_connection("127.0.0.1", port, options)
+      asyncio.start_server(silent, "127.0.0.1", 0, options):close()
+    end
+    local both = { keepalive = true, keep_alive = false }
+    assert.matches("connect_spec.lua:%d+: bad argument #3 to 'open_connection' " ..
+      "%(options 'keepalive' and 'keep_alive' differ%)",
+      witness.text(function() asyncio.open_connection("127.0.0.1", port, both) end))
+    assert.matches("connect_spec.lua:%d+: bad argument #4 to 'start_server'",
+      witness.text(function() asyncio.start_server(silent, "127.0.0.1", 0, both) end))
+  end))
+
   it("connects by address and by name, over IPv4 and IPv6", testing.async(function()
     local server <close> = asyncio.start_server(function(_, writer) writer:write "hello" end,
       nil, 0)

@@ -82,3 +82,109 @@ describe("a handler that fails", function()
     end, boom))
   end))
 end)
+
+describe("a server's statistics", function()
+  local function stats(server)
+    local found = server:stats()
+    return { found.accepted, found.active, found.handler_errors, found.peer_errors }
+  end
+
+  it("count who came, who is there, and how handlers failed", testing.async(function()
+    local reports = witness.reports()
+    local server, port, scope <close> = sockets.server(function(reader)
+      if reader:readline() == "fail\n" then
+        error "failed"
+      end
+    end)
+    assert.same({ accepted = 0, active = 0, refused = 0, handshake_errors = 0, handler_errors = 0,
+      peer_errors = 0 }, server:stats())
+    for _, line in ipairs { "end\n", "fail\n" } do
+      local reader, writer <close> = asyncio.open_connection(HOST, port)
+      writer:write(line)
+      reader:read()
+    end
+    local _, writer <close> = asyncio.open_connection(HOST, port)
+    sockets.until_true(function() return server:stats().active == 1 end)
+    assert.same({ 3, 1, 1, 0 }, stats(server))
+    assert.equal(1, #reports)
+    server:close()
+    assert.same({ 3, 1, 1, 0 }, stats(server))
+  end))
+
+  it("count a connection that no handler got as refused", testing.async(function()
+    local reports = witness.reports()
+    local server, port, scope <close> = sockets.server(print)
+    asyncio.get_running_loop():set_task_factory(function() error "no task" end)
+    visit(port)
+    asyncio.get_running_loop():set_task_factory(nil)
+    assert.same({ 1, 1 }, { server:stats().accepted, server:stats().refused })
+    assert.equal("a connection could not be served", reports[1].message)
+  end))
+
+  -- The handler's end after its client has reset the connection.
+  local function lost(handler, debug)
+    local reports = witness.reports()
+    local server, port, scope <close> = sockets.server(handler)
+    asyncio.get_running_loop():set_debug(debug or false)
+    local _, writer = asyncio.open_connection(HOST, port)
+    local name = ("%s:%d"):format(select(1, writer:get_extra_info "sockname"),
+      (select(2, writer:get_extra_info "sockname")))
+    writer:set_write_buffer_limits { high = 1 << 30 }
+    writer:write(("x"):rep(1 << 23))
+    writer:abort()
+    sockets.until_true(function()
+      return server:stats().peer_errors + server:stats().handler_errors == 1
+    end)
+    witness.turns(2)
+    asyncio.get_running_loop():set_debug(false)
+    return stats(server), reports, name
+  end
+
+  local function read_all(reader)
+    while reader:read(1 << 20) do end
+  end
+
+  it("count a handler that ends with its own connection as the peer's, without a report",
+    testing.async(function()
+      local found, reports = lost(read_all)
+      assert.same({ 1, 0, 0, 1 }, found)
+      assert.same({}, reports)
+    end))
+
+  it("and with a report in debug mode, which names the peer", testing.async(function()
+    local found, reports, name = lost(read_all, true)
+    assert.same({ 1, 0, 0, 1 }, found)
+    local errors = {}
+    for _, report in ipairs(reports) do  -- debug mode may report slow steps, too
+      if report.message == "the connection of a handler was lost" then
+        errors[#errors + 1] = report.exception
+      end
+    end
+    assert.equal(1, #errors)
+    assert.same({ "ECONNRESET", name, "read" }, { errors[1].code, errors[1].address, errors[1].syscall })
+  end))
+
+  it("count another connection's loss as the handler's", testing.async(function()
+    local found, reports = lost(function(reader)
+      local _, port, scope <close> = sockets.server(function(_, writer)
+        writer:set_write_buffer_limits { high = 1 << 30 }
+        writer:write(("x"):rep(1 << 23))
+        writer:abort()
+      end)
+      local other, writer <close> = asyncio.open_connection(HOST, port)
+      pcall(read_all, reader)
+      read_all(other)
+    end)
+    assert.same({ 1, 0 }, { found[3], found[4] })
+    assert.equal("the handler of a connection failed", reports[1].message)
+  end))
+
+  it("take any other error after a loss for the handler's", testing.async(function()
+    local found, reports = lost(function(reader)
+      pcall(read_all, reader)
+      error "other"
+    end)
+    assert.same({ 1, 0 }, { found[3], found[4] })
+    assert.equal(1, #reports)
+  end))
+end)

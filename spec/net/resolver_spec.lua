@@ -45,7 +45,7 @@ local function run_hanging(program)
   file:close()
   local loop = testing.new_event_loop()
   loop:run_until_complete(function()
-    asyncio.start_server(print, SERVER, 53, { start_serving = false })
+    asyncio.start_server(print, SERVER, 53):stop_accepting()
   end)
   local pipe = io.popen(with_private_config(config,
     ("timeout 15 %s %s"):format(os.getenv "LUA" or "lua5.4", path)))

@@ -36,6 +36,46 @@ void las_addresstext (const struct sockaddr *sa, char *text) {
 }
 
 
+void las_setpeer (las_Peer *peer, const struct sockaddr *sa) {
+  if (sa->sa_family == AF_INET) {
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+    memcpy(peer->bytes, &in->sin_addr, sizeof(in->sin_addr));
+    peer->port = in->sin_port;
+  }
+  else if (sa->sa_family == AF_INET6) {
+    const struct sockaddr_in6 *in =
+        (const struct sockaddr_in6 *)(const void *)sa;
+    memcpy(peer->bytes, &in->sin6_addr, sizeof(in->sin6_addr));
+    peer->port = in->sin6_port;
+    peer->zone = in->sin6_scope_id;
+  }
+  else {
+    peer->family = AF_UNSPEC;
+    return;
+  }
+  peer->family = sa->sa_family;
+}
+
+
+void las_peertext (const las_Peer *peer, char *text) {
+  struct sockaddr_storage sa;
+  memset(&sa, 0, sizeof(sa));
+  sa.ss_family = peer->family;
+  if (peer->family == AF_INET) {
+    struct sockaddr_in *in = (struct sockaddr_in *)&sa;
+    memcpy(&in->sin_addr, peer->bytes, sizeof(in->sin_addr));
+    in->sin_port = peer->port;
+  }
+  else {
+    struct sockaddr_in6 *in = (struct sockaddr_in6 *)&sa;
+    memcpy(&in->sin6_addr, peer->bytes, sizeof(in->sin6_addr));
+    in->sin6_port = peer->port;
+    in->sin6_scope_id = peer->zone;
+  }
+  las_addresstext((struct sockaddr *)&sa, text);
+}
+
+
 int las_pushaddress (lua_State *L, const struct sockaddr_storage *sa,
                      socklen_t len) {
   const struct sockaddr *any = (const struct sockaddr *)sa;

@@ -45,9 +45,9 @@ void las_closesockets (las_Listener *s) {
 }
 
 
-/* A listening socket on the address; -errno on failure. */
+/* A socket bound to the address; -errno on failure. */
 static int opensocket (const struct sockaddr *sa, socklen_t len,
-                       int reuseaddress, int reuseport, int backlog) {
+                       int reuseaddress, int reuseport) {
   int on = 1, err;
   int fd = socket(sa->sa_family, SOCK_STREAM, 0);
   if (fd < 0)
@@ -66,13 +66,26 @@ static int opensocket (const struct sockaddr *sa, socklen_t len,
   if (sa->sa_family == AF_INET6 &&
       setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
     goto fail;
-  if (bind(fd, sa, len) != 0 || listen(fd, backlog) != 0)
+  if (bind(fd, sa, len) != 0)
     goto fail;
   return fd;
  fail:
   err = -errno;
   close(fd);
   return err;
+}
+
+
+int las_listen (las_Listener *s, las_Socket **failed) {
+  las_Socket *k;
+  for (k = s->sockets; k != NULL; k = k->next) {
+    if (!k->listening && listen(k->fd, s->backlog) != 0) {
+      *failed = k;
+      return -errno;
+    }
+    k->listening = 1;
+  }
+  return 0;
 }
 
 
@@ -115,7 +128,7 @@ static int addsocket (las_Listener *s, int fd, const char *path) {
 }
 
 
-/* bind(server, host, port, reuse_address, reuse_port): listens there too;
+/* bind(server, host, port, reuse_address, reuse_port): binds a socket more;
    returns the port. Only the Lua layer calls it. */
 static int core_bind (lua_State *L) {
   las_Listener *s = las_checkserver(L);
@@ -130,7 +143,7 @@ static int core_bind (lua_State *L) {
   fd = opensocket((struct sockaddr *)&sa,
                   (sa.ss_family == AF_INET6) ? sizeof(struct sockaddr_in6)
                                              : sizeof(struct sockaddr_in),
-                  lua_toboolean(L, 4), lua_toboolean(L, 5), s->backlog);
+                  lua_toboolean(L, 4), lua_toboolean(L, 5));
   if (fd < 0) {
     las_addresstext((struct sockaddr *)&sa, text);
     return las_oserror(L, fd, "bind", text);
@@ -138,7 +151,7 @@ static int core_bind (lua_State *L) {
   getsockname(fd, (struct sockaddr *)&sa, &len);
   err = addsocket(s, fd, NULL);
   if (err != 0)
-    return las_oserror(L, err, "listen", NULL);
+    return las_oserror(L, err, "bind", lua_tostring(L, 2));
   if (las_pushaddress(L, &sa, len) != 2)
     lua_pushnil(L);
   return 1;
@@ -177,15 +190,15 @@ static int core_bind_unix (lua_State *L) {
   memset(&sa, 0, sizeof(sa));
   sa.sun_family = AF_UNIX;
   memcpy(sa.sun_path, path, n);
-  fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0, s->backlog);
+  fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0);
   if (fd == UV_EADDRINUSE && isstale(&sa)) {
     unlink(path);
-    fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0, s->backlog);
+    fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0);
   }
   if (fd < 0)
     return las_oserror(L, fd, "bind", path);
   err = addsocket(s, fd, path);
-  return (err == 0) ? 0 : las_oserror(L, err, "listen", path);
+  return (err == 0) ? 0 : las_oserror(L, err, "bind", path);
 }
 
 

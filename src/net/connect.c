@@ -142,6 +142,7 @@ static int starttcp (las_Stream *s, uv_connect_t *req, const Options *o,
     if (err != 0)
       return err;
   }
+  las_setpeer(&s->peer, sa);
   *call = "connect";
   err = uv_tcp_connect(req, &s->uv.tcp, sa, onconnect);
   if (err == 0 && o->nodelay)

@@ -123,27 +123,72 @@ void las_wakeclosers (las_Listener *s) {
 
 void las_disconnected (las_Stream *st) {
   las_Listener *s = st->server;
-  st->server = NULL;
   s->nopen--;
   if (s->loop != NULL) {
     if (s->serving && s->nopen + 1 == s->max)
       las_updatepolls(s);
     las_wakeclosers(s);
   }
+  if (st->done.told == NULL)
+    las_leaveserver(st);  /* else its handler does so */
+}
+
+
+void las_leaveserver (las_Stream *st) {
+  las_Listener *s = st->server;
+  st->server = NULL;
   las_unreflistener(s);
 }
 
 
-/* The handler is over: what it wrote goes out, unless it failed. */
-static void onhandled (las_Watch *w, las_Future *f) {
-  las_Stream *st = las_owner(w, las_Stream, done);
-  if (f->item.state == LAS_FAILED)
+/* The handler failed, of the loss of its own connection ('lost') or of
+   something else. */
+static void onfailed (las_Listener *s, las_Future *f, int lost) {
+  if (!lost) {
+    s->count.handlererrors++;
     las_reportnow(f->loop, f, "the handler of a connection failed");
+    return;
+  }
+  s->count.peererrors++;
+  if (f->loop->debug)
+    las_reportnow(f->loop, f, "the connection of a handler was lost");
+  else
+    f->item.flags |= LAS_FSEEN;
+}
+
+
+/* The handler has ended: what it wrote goes out, unless it failed. */
+static void handled (las_Stream *st, las_Future *f, int lost) {
+  if (f->item.state == LAS_FAILED)
+    onfailed(st->server, f, lost);
   if (f->item.state == LAS_FINISHED)
     las_closestream(st);
   else
     las_abortstream(st);
   las_handled(f->loop, st);
+}
+
+
+/* Did the future at 'i' fail of the loss of the stream? [-0, +0, -] */
+static int waslost (lua_State *L, int i, const las_Stream *st) {
+  int lost;
+  if (lua_type(L, i) != LUA_TUSERDATA)
+    return 0;
+  lua_getiuservalue(L, i, LAS_UVALUE);
+  lost = las_islossof(L, -1, st);
+  lua_pop(L, 1);
+  return lost;
+}
+
+
+static void onhandled (las_Watch *w, las_Future *f) {
+  las_Stream *st = las_owner(w, las_Stream, done);
+  lua_State *A = f->loop->anchor;
+  int lost;
+  lua_rawgeti(A, LAS_ATABLE, f->item.slot);
+  lost = waslost(A, -1, st);
+  lua_pop(A, 1);
+  handled(st, f, lost);
 }
 
 
@@ -162,13 +207,16 @@ static int isaborted (int err) {
 }
 
 
-static int acceptfd (int fd) {
+static int acceptfd (int fd, struct sockaddr_storage *sa) {
+  socklen_t len;
   int conn;
   do {
+    len = sizeof(*sa);
 #if defined(__linux__)
-    conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    conn = accept4(fd, (struct sockaddr *)sa, &len,
+                   SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
-    conn = accept(fd, NULL, NULL);
+    conn = accept(fd, (struct sockaddr *)sa, &len);
     if (conn >= 0) {
       fcntl(conn, F_SETFL, O_NONBLOCK);
       fcntl(conn, F_SETFD, FD_CLOEXEC);
@@ -191,18 +239,19 @@ static void join (las_Listener *s, las_Stream *st) {
 }
 
 
-/* The future is that of the handler. C only. */
-static void watchhandler (las_Stream *st, las_Future *f) {
+/* The future on top is that of the handler. Cannot raise. */
+static void watchhandler (lua_State *L, las_Stream *st, las_Future *f) {
   if (f->item.state == LAS_PENDING)
     las_append(&f->waiters, &st->done.item);
   else  /* a factory's own task */
-    onhandled(&st->done, f);
+    handled(st, f, waslost(L, -1, st));
 }
 
 
 /* an accepted connection */
 typedef struct Accepted {
   las_Socket *from;
+  const struct sockaddr *peer;
   int fd;		/* -1 once the stream owns it */
   las_Stream *st;	/* not NULL once it is joined and has no handler yet */
 } Accepted;
@@ -229,6 +278,7 @@ static int connection (lua_State *L) {
   }
   a->fd = -1;
   if (!a->from->isunix) {
+    las_setpeer(&st->peer, a->peer);
     uv_tcp_nodelay(&st->uv.tcp, 1);
     if (s->keepalive)
       uv_tcp_keepalive(&st->uv.tcp, 1, 60);
@@ -236,12 +286,12 @@ static int connection (lua_State *L) {
   join(s, st);
   las_startreading(st);
   if (t != NULL) {
-    watchhandler(st, &t->f);
+    watchhandler(L, st, &t->f);
     las_start(t, 0);
   }
   else {
     a->st = st;
-    watchhandler(st, las_spawn(L, lp, 2));
+    watchhandler(L, st, las_spawn(L, lp, 2));
     a->st = NULL;
   }
   return 0;
@@ -251,6 +301,8 @@ static int connection (lua_State *L) {
 /* What nobody has taken over is closed: there was no memory, or the task
    factory failed. */
 static void giveup (Accepted *a) {
+  if (a->fd >= 0 || a->st != NULL)
+    a->from->server->count.refused++;
   if (a->fd >= 0)
     close(a->fd);
   if (a->st != NULL) {
@@ -313,7 +365,8 @@ static int callconnection (lua_State *L, Accepted *a) {
 static void acceptbatch (lua_State *L, las_Listener *s, las_Socket *k) {
   int i;
   for (i = 0; i < BATCH && !isfull(s) && !s->closed; i++) {
-    Accepted a = {k, acceptfd(k->fd), NULL};
+    struct sockaddr_storage sa;
+    Accepted a = {k, (struct sockaddr *)&sa, acceptfd(k->fd, &sa), NULL};
     if (a.fd < 0) {
       k->ready = 0;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -323,6 +376,7 @@ static void acceptbatch (lua_State *L, las_Listener *s, las_Socket *k) {
       }
       return;
     }
+    s->count.accepted++;
     if (callconnection(L, &a) != LUA_OK)
       pushfailure(L, s->loop, "a connection could not be served");
     giveup(&a);

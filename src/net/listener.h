@@ -17,6 +17,7 @@ typedef struct las_Socket {
   struct las_Socket *next;
   int fd;
   int isunix;
+  int listening;	/* or only bound? */
   int ready;		/* did the poll see a connection? */
   dev_t dev;		/* of the file of a unix socket */
   ino_t ino;
@@ -38,6 +39,9 @@ typedef struct las_Listener {
   size_t max;		/* as many at most; 0: any number */
   uint32_t limit;	/* of the readers, bytes */
   uint64_t logged;	/* when running out was last reported */
+  struct {		/* for 'stats' */
+    uint64_t accepted, refused, handlererrors, peererrors;
+  } count;
   int backlog;
   int refs;		/* userdata, open polls, clients */
   uint8_t keepalive;
@@ -67,6 +71,9 @@ LAS_API void las_wakeclosers (las_Listener *s);
 LAS_API void las_letgolistener (las_Listener *s);
 
 /* Listening: bind.c */
+/* Makes all sockets listen that are only bound. Returns libuv's error, and the
+   socket that it is about. C only. */
+LAS_API int las_listen (las_Listener *s, las_Socket **failed);
 LAS_API void las_closesockets (las_Listener *s);
 
 #endif

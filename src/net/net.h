@@ -65,6 +65,14 @@ LAS_API void las_openreader (lua_State *L, int state);
 /* }================================================================== */
 
 
+/* The address of an IP peer in little room; family 0: none. */
+typedef struct las_Peer {
+  unsigned char bytes[16];	/* of the address */
+  uint32_t zone;
+  uint16_t port;	/* both in the order of the network */
+  uint16_t family;
+} las_Peer;
+
 /*
 ** {==================================================================
 ** Stream: a libuv stream handle with a reader and a writer
@@ -95,6 +103,7 @@ struct las_Stream {
   uint8_t eofsent;	/* write_eof was called */
   uint8_t connected;
   uint8_t aborted;	/* by us: that the rest is lost is no error */
+  las_Peer peer;	/* known also when the system has forgotten it */
   union {
     uv_handle_t handle;
     uv_stream_t stream;
@@ -128,6 +137,18 @@ LAS_API void las_joinwriter (void *box, las_Stream *s);
 LAS_API void las_openwriter (lua_State *L, int state);
 LAS_API void las_openconnect (lua_State *L, int state);
 
+/* Pushes, or raises, the error of a connection that is lost; it knows the
+   peer's address. */
+LAS_API void las_pushloss (lua_State *L, las_Stream *s, int err,
+                           const char *syscall);	/* [-0, +1, m] */
+LAS_API int las_raiseloss (lua_State *L, las_Stream *s, int err,
+                           const char *syscall);
+/* Is the value at 'i' such an error: was this stream lost at its peer, or on
+   the way? Cannot raise. */
+LAS_API int las_islossof (lua_State *L, int i, const las_Stream *s);
+
+/* The stream is not the server's any more. */
+LAS_API void las_leaveserver (las_Stream *s);
 /* The stream of a server's connection is closed. */
 LAS_API void las_disconnected (las_Stream *s);
 /* The handler of a server's connection is over. */
@@ -148,6 +169,9 @@ LAS_API void las_openserver (lua_State *L, int state);
 
 /* "127.0.0.1:80", "[::1]:80" */
 LAS_API void las_addresstext (const struct sockaddr *sa, char *text);
+/* Remembers an address of IP; any other is none. */
+LAS_API void las_setpeer (las_Peer *peer, const struct sockaddr *sa);
+LAS_API void las_peertext (const las_Peer *peer, char *text);
 /* Pushes host and port of an address, or a path. Returns how many. */
 LAS_API int las_pushaddress (lua_State *L, const struct sockaddr_storage *sa,
                              socklen_t len);

@@ -167,7 +167,7 @@ static int atend (lua_State *L, las_Reader *r) {
     lua_error(L);
   }
   if (r->err != 0)
-    las_oserror(L, r->err, "read", NULL);
+    las_raiseloss(L, streamof(r), r->err, "read");
   return r->eof;
 }
 
@@ -692,7 +692,7 @@ static int reader_exception (lua_State *L) {
   if (r->excepted)
     pushexception(L, r);
   else if (r->err != 0)
-    las_pushoserror(L, r->err, "read", NULL);
+    las_pushloss(L, streamof(r), r->err, "read");
   else
     lua_pushnil(L);
   lua_pushboolean(L, r->excepted || r->err != 0);

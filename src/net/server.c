@@ -170,12 +170,42 @@ static las_Task *checkwaiter (lua_State *L, const las_Listener *s,
 }
 
 
+static int raiselisten (lua_State *L, int err, const las_Socket *k) {
+  struct sockaddr_storage sa;
+  socklen_t len = sizeof(sa);
+  char text[LAS_ADDRESS];
+  if (k->isunix)
+    return las_oserror(L, err, "listen", k->path);
+  memset(&sa, 0, sizeof(sa));
+  getsockname(k->fd, (struct sockaddr *)&sa, &len);
+  las_addresstext((struct sockaddr *)&sa, text);
+  return las_oserror(L, err, "listen", text);
+}
+
+
 /* start_serving(): does not suspend */
 static int server_start_serving (lua_State *L) {
   las_Listener *s = las_checkserver(L);
+  las_Socket *failed;
+  int err;
   las_checkopen(L, s);
+  err = las_listen(s, &failed);
+  if (err != 0)
+    return raiselisten(L, err, failed);
   if (!s->serving) {
     s->serving = 1;
+    las_updatepolls(s);
+  }
+  return 0;
+}
+
+
+/* stop_accepting(): newcomers wait until start_serving */
+static int server_stop_accepting (lua_State *L) {
+  las_Listener *s = las_checkserver(L);
+  if (s->serving) {
+    las_endstarving(s);
+    s->serving = 0;
     las_updatepolls(s);
   }
   return 0;
@@ -309,6 +339,25 @@ static int server_abort_clients (lua_State *L) {
 }
 
 
+/* stats(): what became of those who came, as numbers */
+static int server_stats (lua_State *L) {
+  const las_Listener *s = las_checkserver(L);
+  const struct { const char *name; uint64_t n; } fields[] = {
+    {"accepted", s->count.accepted}, {"active", s->nopen},
+    {"refused", s->count.refused}, {"handshake_errors", 0},
+    {"handler_errors", s->count.handlererrors},
+    {"peer_errors", s->count.peererrors}
+  };
+  size_t i, n = sizeof(fields) / sizeof(fields[0]);
+  lua_createtable(L, 0, (int)n);
+  for (i = 0; i < n; i++) {
+    lua_pushinteger(L, (lua_Integer)fields[i].n);
+    lua_setfield(L, -2, fields[i].name);
+  }
+  return 1;
+}
+
+
 static int server_get_loop (lua_State *L) {
   toserver(L);
   lua_getiuservalue(L, 1, LAS_SLOOP);
@@ -338,6 +387,7 @@ void las_openserver (lua_State *L, int state) {
   };
   static const luaL_Reg methods[] = {
     {"start_serving", server_start_serving},
+    {"stop_accepting", server_stop_accepting},
     {"serve_forever", server_serve_forever},
     {"close", server_close},
     {"wait_closed", server_wait_closed},
@@ -345,6 +395,7 @@ void las_openserver (lua_State *L, int state) {
     {"sockets", server_sockets},
     {"close_clients", server_close_clients},
     {"abort_clients", server_abort_clients},
+    {"stats", server_stats},
     {"get_loop", server_get_loop},
     {NULL, NULL}
   };

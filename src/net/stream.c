@@ -55,6 +55,7 @@ void las_unref (las_Stream *s) {
 static void dropclosed (las_Resource *res) {
   las_Stream *s = las_owner(res, las_Stream, res);
   s->done.told = NULL;
+  las_leaveserver(s);
   las_unref(s);
 }
 
@@ -91,8 +92,10 @@ static void onclosed (uv_handle_t *h) {
 
 void las_handled (las_Loop *lp, las_Stream *s) {
   s->done.told = NULL;
-  if (s->closed)
+  if (s->closed) {
     las_disown(lp, &s->res);
+    las_leaveserver(s);
+  }
   las_unref(s);
 }
 
@@ -198,6 +201,64 @@ void las_abortstream (las_Stream *s) {
       uv_tcp_close_reset(&s->uv.tcp, onclosed) == 0)
     return;
   closenow(s);
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Losing the connection
+** ===================================================================
+*/
+
+/* key of the stream whose loss an error is about, in the error */
+static const char lossof = 0;
+
+
+static int isloss (int err) {
+  return err == UV_ECONNRESET || err == UV_EPIPE || err == UV_ETIMEDOUT ||
+         err == UV_EHOSTUNREACH;
+}
+
+
+/* The text of the peer's address, or NULL if it is not known. */
+static const char *peertext (const las_Stream *s, char *text) {
+  if (s->peer.family == AF_UNSPEC)
+    return NULL;
+  las_peertext(&s->peer, text);
+  return text;
+}
+
+
+void las_pushloss (lua_State *L, las_Stream *s, int err,
+                   const char *syscall) {
+  char text[LAS_ADDRESS];
+  las_pushoserror(L, err, syscall, peertext(s, text));
+  if (isloss(err)) {
+    lua_pushlightuserdata(L, s);
+    lua_rawsetp(L, -2, &lossof);
+  }
+}
+
+
+int las_raiseloss (lua_State *L, las_Stream *s, int err,
+                   const char *syscall) {
+  if (err == UV_ENOMEM)
+    return luaL_error(L, "not enough memory");
+  las_pushloss(L, s, err, syscall);
+  return lua_error(L);
+}
+
+
+int las_islossof (lua_State *L, int i, const las_Stream *s) {
+  int yes;
+  if (!lua_istable(L, i))
+    return 0;
+  yes = lua_rawgetp(L, i, &lossof) == LUA_TLIGHTUSERDATA &&
+        lua_touserdata(L, -1) == (const void *)s;
+  lua_pop(L, 1);
+  return yes;
 }
 
 /* }================================================================== */

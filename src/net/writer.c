@@ -72,9 +72,9 @@ static const las_Wait scopewait = {
 };
 
 
-static void raisewerr (lua_State *L, const las_Stream *s) {
+static void raisewerr (lua_State *L, las_Stream *s) {
   if (s->werr != 0)
-    las_oserror(L, s->werr, "write", NULL);
+    las_raiseloss(L, s, s->werr, "write");
 }
 
 
@@ -288,7 +288,7 @@ static int writer_is_closing (lua_State *L) {
 
 
 /* Raises what the connection was lost of. */
-static int raiseloss (lua_State *L, const las_Stream *s) {
+static int raiseloss (lua_State *L, las_Stream *s) {
   if (!s->aborted)
     raisewerr(L, s);
   return 0;
