@@ -79,6 +79,7 @@ struct las_Loop {
   volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
   uint8_t overdue;	/* was 'limit' reached? LAS_LATE or LAS_TOLD */
   uint8_t ending;	/* does the main task only end the others? */
+  uint8_t spared;	/* does a job run that 'limit' may not stop? */
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
   uint64_t realgrace;	/* the same by the real clock: a virtual one may
 				stand still */

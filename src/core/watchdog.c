@@ -18,7 +18,7 @@
 
 #define WATCHSIGNAL	SIGURG	/* ignored where nobody handles it */
 
-#define LATESLACK	5000000  /* ns for a turn that sees the limit */
+#define LATESLACK	20000000  /* ns for a turn that sees the limit */
 #define LATEPERIOD	50000000  /* ns between later attempts to stop one */
 #define LONGSLEEP	UINT64_C(3600000000000)
 
@@ -130,7 +130,7 @@ void las_hookwatch (lua_State *L, lua_Debug *ar) {
 void las_hooklate (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
   int late = (lp != NULL && lp->limit != 0 && uv_hrtime() >= lp->limit &&
-              lp->turns == lp->watch.lateturn);
+              lp->turns == lp->watch.lateturn && !lp->spared);
   int ismain = late && lp->main != NULL && lp->current == (void *)lp->main;
   int level = 0;
   lua_pop(L, 1);
