@@ -88,10 +88,7 @@ static int gather_gc (lua_State *L) {
   Gather *g = (Gather *)lua_touserdata(L, 1);
   las_Task *t = g->task;
   unwatchall(g);
-  if (t != NULL && t->f.item.phase == LAS_PARKED && !t->f.loop->closed) {
-    t->f.item.flags |= LAS_FTHROW;
-    las_wake(t);
-  }
+  las_abandonwait(t);
   return 0;
 }
 

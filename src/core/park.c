@@ -81,6 +81,14 @@ void las_wake (las_Task *t) {
 }
 
 
+void las_abandonwait (las_Task *t) {
+  if (t != NULL && t->f.item.phase == LAS_PARKED && !t->f.loop->closed) {
+    t->f.item.flags |= LAS_FTHROW;
+    las_wake(t);
+  }
+}
+
+
 void las_wakefirst (las_List *l) {
   las_Item *it = *l;
   las_unlink(l, it);

@@ -47,6 +47,11 @@ LAS_API las_Task *las_checkwake (lua_State *L);
 /* Makes a waiting task ready; it must be unlinked already. */
 LAS_API void las_wake (las_Task *t);
 
+/* What the task 't' (or none, NULL) waited in was collected: its coroutine was
+   closed by outside code, or its loop was dropped. Unless the loop is closed
+   it wakes to raise a CancelledError; it must be unlinked already. */
+LAS_API void las_abandonwait (las_Task *t);
+
 /* Wakes a task of a list of tasks only; unlinks it. */
 LAS_API void las_wakefirst (las_List *l);
 

@@ -196,11 +196,8 @@ static int group_gc (lua_State *L) {
     letgo(g);
     if (g->abort.item.slot != 0 && !g->held)
       las_release(g->loop, g->abort.item.slot);
-    if (t != NULL && t->f.item.phase == LAS_PARKED) {
-      t->f.item.flags |= LAS_FTHROW;
-      las_wake(t);
-    }
   }
+  las_abandonwait(t);
   return 0;
 }
 

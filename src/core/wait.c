@@ -10,13 +10,13 @@
 #include "core/children.h"
 
 
-/* What a crowd waits for. */
+/* What a set waits for. */
 enum Until {
   ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION,	/* wait */
   NEXT	/* as_completed: one that was not given yet */
 };
 
-typedef struct Crowd {
+typedef struct WaitSet {
   las_Watch alarm;	/* first; in the heap while 'armed' */
   las_Loop *loop;	/* alive: user value LOOP */
   las_Task *task;	/* who waits here, while it does */
@@ -26,14 +26,14 @@ typedef struct Crowd {
   uint8_t armed;
   uint8_t expired;	/* is the time over? */
   las_Children all;	/* last */
-} Crowd;
+} WaitSet;
 
 /* user values: list of futures (a given one is taken out) */
 enum {CHILDREN = 1, LOOP, LATE, NUSER = LATE};	/* LATE: what the TimeoutError
 				says, if there is a limit */
 
-/* stack of a call: list of futures, options, the Crowd */
-enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, CROWD};
+/* stack of a call: list of futures, options, the WaitSet */
+enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, SET};
 
 
 /*
@@ -43,85 +43,85 @@ enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, CROWD};
 */
 
 /* Is there nothing more to wait for? */
-static int isenough (const Crowd *c) {
-  if (c->expired || c->all.left == 0)
+static int isenough (const WaitSet *s) {
+  if (s->expired || s->all.left == 0)
     return 1;
-  switch (c->until) {
-    case FIRST_COMPLETED: return c->all.left < c->all.n;
-    case FIRST_EXCEPTION: return c->failed;
-    case NEXT: return c->finished != NULL;
+  switch (s->until) {
+    case FIRST_COMPLETED: return s->all.left < s->all.n;
+    case FIRST_EXCEPTION: return s->failed;
+    case NEXT: return s->finished != NULL;
     default: return 0;
   }
 }
 
 
-static void wakeup (Crowd *c) {
-  las_Task *t = c->task;
-  if (t != NULL && isenough(c)) {
-    c->task = NULL;
+static void wakeup (WaitSet *s) {
+  las_Task *t = s->task;
+  if (t != NULL && isenough(s)) {
+    s->task = NULL;
     las_wake(t);
   }
 }
 
 
 static void onchild (las_Children *all, las_Child *child) {
-  Crowd *c = las_owner(all, Crowd, all);
-  las_append(&c->finished, &child->watch.item);
+  WaitSet *s = las_owner(all, WaitSet, all);
+  las_append(&s->finished, &child->watch.item);
   if (child->f->item.state == LAS_FAILED)
-    c->failed = 1;
-  wakeup(c);
+    s->failed = 1;
+  wakeup(s);
 }
 
 
 static void onalarm (las_Watch *w, las_Future *f) {
-  Crowd *c = (Crowd *)w;
+  WaitSet *s = (WaitSet *)w;
   (void)f;
-  c->armed = 0;
-  c->expired = 1;
-  las_unwatchchildren(&c->all);
-  wakeup(c);
+  s->armed = 0;
+  s->expired = 1;
+  las_unwatchchildren(&s->all);
+  wakeup(s);
 }
 
 
 /* A time that is over ends the next wait: the turn under way must look for
    deadlines when it ends. */
-static void arm (lua_State *L, Crowd *c, lua_Number seconds) {
-  las_Loop *lp = c->loop;
+static void arm (lua_State *L, WaitSet *s, lua_Number seconds) {
+  las_Loop *lp = s->loop;
   if (!las_heapreserve(&lp->heap))
     luaL_error(L, "not enough memory");
-  las_heapadd(&lp->heap, &c->alarm.item, las_after(lp, seconds));
+  las_heapadd(&lp->heap, &s->alarm.item, las_after(lp, seconds));
   if (seconds <= 0)
     las_pollsoon(lp);
-  c->armed = 1;
+  s->armed = 1;
 }
 
 
-static void endwait (Crowd *c) {
-  las_unwatchchildren(&c->all);
-  if (c->armed && !c->loop->closed)
-    las_heapremove(&c->loop->heap, &c->alarm.item);
-  c->armed = 0;
+static void endwait (WaitSet *s) {
+  las_unwatchchildren(&s->all);
+  if (s->armed && !s->loop->closed)
+    las_heapremove(&s->loop->heap, &s->alarm.item);
+  s->armed = 0;
 }
 
 
 static void leavewait (las_Task *t) {
-  Crowd *c = (Crowd *)t->what;
-  c->task = NULL;
-  endwait(c);
+  WaitSet *s = (WaitSet *)t->what;
+  s->task = NULL;
+  endwait(s);
 }
 
 
 /* the loop over what is completed may go on */
 static void leavenext (las_Task *t) {
-  ((Crowd *)t->what)->task = NULL;
+  ((WaitSet *)t->what)->task = NULL;
 }
 
 static las_Future *childof (las_Task *t, int i) {
-  Crowd *c = (Crowd *)t->what;
+  WaitSet *s = (WaitSet *)t->what;
   int k;
-  for (k = 0; k < c->all.n; k++) {  /* one that was given may be gone */
-    if (c->all.child[k].linked && i-- == 0)
-      return c->all.child[k].f;
+  for (k = 0; k < s->all.n; k++) {  /* one that was given may be gone */
+    if (s->all.child[k].linked && i-- == 0)
+      return s->all.child[k].f;
   }
   return NULL;
 }
@@ -135,15 +135,12 @@ static const las_Wait nextwait = {
 
 
 /* As for a Gather: no watch may stay behind, and no task wait on. */
-static int crowd_gc (lua_State *L) {
-  Crowd *c = (Crowd *)lua_touserdata(L, 1);
-  las_Task *t = c->task;
-  c->task = NULL;
-  endwait(c);
-  if (t != NULL && t->f.item.phase == LAS_PARKED && !c->loop->closed) {
-    t->f.item.flags |= LAS_FTHROW;
-    las_wake(t);
-  }
+static int waitset_gc (lua_State *L) {
+  WaitSet *s = (WaitSet *)lua_touserdata(L, 1);
+  las_Task *t = s->task;
+  s->task = NULL;
+  endwait(s);
+  las_abandonwait(t);
   return 0;
 }
 
@@ -206,24 +203,24 @@ static void checkfutures (lua_State *L, int n) {
 }
 
 
-/* A crowd of the 'n' futures in the list. [-0, +1, m] */
-static Crowd *newcrowd (lua_State *L, las_Loop *lp, int n,
+/* A set of the 'n' futures in the list. [-0, +1, m] */
+static WaitSet *newset (lua_State *L, las_Loop *lp, int n,
                         enum Until until) {
-  size_t size = las_childrensize(Crowd, n);
-  Crowd *c = (Crowd *)lua_newuserdatauv(L, size, NUSER);
-  memset(c, 0, size);
-  c->alarm.item.type = LAS_WATCH;
-  c->alarm.told = onalarm;
-  c->loop = lp;
-  c->until = (uint8_t)until;
-  c->all.done = onchild;
+  size_t size = las_childrensize(WaitSet, n);
+  WaitSet *s = (WaitSet *)lua_newuserdatauv(L, size, NUSER);
+  memset(s, 0, size);
+  s->alarm.item.type = LAS_WATCH;
+  s->alarm.told = onalarm;
+  s->loop = lp;
+  s->until = (uint8_t)until;
+  s->all.done = onchild;
   lua_pushvalue(L, LIST);
   lua_setiuservalue(L, -2, CHILDREN);
   las_pushloop(L, lp);
   lua_setiuservalue(L, -2, LOOP);
-  las_settype(L, LAS_TCROWD);
-  las_setchildren(L, &c->all, n);
-  return c;
+  las_settype(L, LAS_TWAITSET);
+  las_setchildren(L, &s->all, n);
+  return s;
 }
 
 /* }================================================================== */
@@ -237,10 +234,10 @@ static Crowd *newcrowd (lua_State *L, las_Loop *lp, int n,
 
 /* The two lists, in the order of the arguments. */
 static int pushlists (lua_State *L, int n) {
-  enum {DONE = CROWD + 1, PENDING};
+  enum {DONE = SET + 1, PENDING};
   lua_Integer count[2] = {0, 0};
   int i;
-  lua_settop(L, CROWD);
+  lua_settop(L, SET);
   lua_createtable(L, n, 1);
   lua_createtable(L, 0, 1);
   for (i = 1; i <= n; i++) {
@@ -258,12 +255,12 @@ static int pushlists (lua_State *L, int n) {
 
 
 static int waitk (lua_State *L, int status, lua_KContext ctx) {
-  Crowd *c = (Crowd *)lua_touserdata(L, CROWD);
+  WaitSet *s = (WaitSet *)lua_touserdata(L, SET);
   (void)ctx;
-  endwait(c);
+  endwait(s);
   if (status == LUA_YIELD)
     las_checkwake(L);
-  return pushlists(L, c->all.n);
+  return pushlists(L, s->all.n);
 }
 
 
@@ -277,11 +274,11 @@ static int asyncio_wait (lua_State *L) {
   lua_Number seconds = 0;
   int limited = checktimeout(L, &seconds);
   enum Until until = checkuntil(L);
-  Crowd *c;
+  WaitSet *s;
   checkfutures(L, n);
   las_checkchildren(L, t, n);
-  c = newcrowd(L, t->f.loop, las_dedupchildren(L, n), until);
-  if (isenough(c)) {
+  s = newset(L, t->f.loop, las_dedupchildren(L, n), until);
+  if (isenough(s)) {
     if (!las_spent(t->f.loop))
       return waitk(L, LUA_OK, 0);
     las_giveway(L, t);
@@ -289,10 +286,10 @@ static int asyncio_wait (lua_State *L) {
   else {
     las_checkcancel(L, t);
     if (limited)
-      arm(L, c, seconds);
-    las_watchchildren(&c->all);
-    c->task = t;
-    las_park(t, &waitwait, c);
+      arm(L, s, seconds);
+    las_watchchildren(&s->all);
+    s->task = t;
+    las_park(t, &waitwait, s);
   }
   return lua_yieldk(L, 0, 0, waitk);
 }
@@ -307,10 +304,10 @@ static int asyncio_wait (lua_State *L) {
 */
 
 /* Pushes the child that finished first of those not given yet. */
-static int give (lua_State *L, Crowd *c) {
-  las_Child *child = (las_Child *)c->finished;
-  lua_Integer i = (child - c->all.child) + 1;
-  las_unlink(&c->finished, &child->watch.item);
+static int give (lua_State *L, WaitSet *s) {
+  las_Child *child = (las_Child *)s->finished;
+  lua_Integer i = (child - s->all.child) + 1;
+  las_unlink(&s->finished, &child->watch.item);
   lua_getiuservalue(L, 1, CHILDREN);
   lua_rawgeti(L, -1, i);
   lua_pushnil(L);
@@ -322,21 +319,21 @@ static int give (lua_State *L, Crowd *c) {
 static int nextk (lua_State *L, int status, lua_KContext ctx);
 
 
-static int next (lua_State *L, las_Task *t, Crowd *c) {
-  if (c->finished != NULL)
-    return give(L, c);
-  if (c->all.left == 0) {
-    endwait(c);
+static int next (lua_State *L, las_Task *t, WaitSet *s) {
+  if (s->finished != NULL)
+    return give(L, s);
+  if (s->all.left == 0) {
+    endwait(s);
     lua_pushnil(L);
     return 1;
   }
-  if (c->expired) {
+  if (s->expired) {
     lua_getiuservalue(L, 1, LATE);
     return las_error(L, "TimeoutError", "%s", lua_tostring(L, -1));
   }
   las_checkcancel(L, t);
-  c->task = t;
-  las_park(t, &nextwait, c);
+  s->task = t;
+  las_park(t, &nextwait, s);
   return lua_yieldk(L, 0, 0, nextk);
 }
 
@@ -345,43 +342,43 @@ static int next (lua_State *L, las_Task *t, Crowd *c) {
 static int nextk (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;
-  return next(L, las_checkwake(L), (Crowd *)lua_touserdata(L, 1));
+  return next(L, las_checkwake(L), (WaitSet *)lua_touserdata(L, 1));
 }
 
 
-/* the iterator of a loop: crowd(_, _) */
-static int crowd_call (lua_State *L) {
-  Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
+/* the iterator of a loop: set(_, _) */
+static int waitset_call (lua_State *L) {
+  WaitSet *s = (WaitSet *)las_check(L, 1, LAS_TWAITSET);
   las_Task *t = las_checktask(L, "as_completed");
-  if (t->f.loop != c->loop)
+  if (t->f.loop != s->loop)
     return luaL_error(L, "this as_completed belongs to another loop");
-  if (c->task != NULL)
+  if (s->task != NULL)
     return luaL_error(L, "another task waits in this as_completed");
   lua_settop(L, 1);
-  if (isenough(c) && las_spent(t->f.loop)) {
+  if (isenough(s) && las_spent(t->f.loop)) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, 0, nextk);
   }
-  return next(L, t, c);
+  return next(L, t, s);
 }
 
 
 /* The loop is left: the children run on. */
-static int crowd_close (lua_State *L) {
-  Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
-  endwait(c);
-  c->finished = NULL;
-  c->all.left = 0;
+static int waitset_close (lua_State *L) {
+  WaitSet *s = (WaitSet *)las_check(L, 1, LAS_TWAITSET);
+  endwait(s);
+  s->finished = NULL;
+  s->all.left = 0;
   lua_newtable(L);
   lua_setiuservalue(L, 1, CHILDREN);
-  wakeup(c);
+  wakeup(s);
   return 0;
 }
 
 
-static int crowd_tostring (lua_State *L) {
-  Crowd *c = (Crowd *)las_check(L, 1, LAS_TCROWD);
-  lua_pushfstring(L, "as_completed<pending=%d>", c->all.left);
+static int waitset_tostring (lua_State *L) {
+  WaitSet *s = (WaitSet *)las_check(L, 1, LAS_TWAITSET);
+  lua_pushfstring(L, "as_completed<pending=%d>", s->all.left);
   return 1;
 }
 
@@ -394,21 +391,21 @@ static int asyncio_as_completed (lua_State *L) {
   int n = las_listchildren(L, options);
   lua_Number seconds = 0;
   int limited = checktimeout(L, &seconds);
-  Crowd *c;
+  WaitSet *s;
   las_checkchildren(L, t, n);
   las_startchildren(L, t->f.loop, n);
-  c = newcrowd(L, t->f.loop, las_dedupchildren(L, n), NEXT);
+  s = newset(L, t->f.loop, las_dedupchildren(L, n), NEXT);
   if (limited) {
     las_Site site;
     las_setsite(L, 1, &site);
     las_pushtimedout(L, seconds, &site);
-    lua_setiuservalue(L, CROWD, LATE);
-    arm(L, c, seconds);
+    lua_setiuservalue(L, SET, LATE);
+    arm(L, s, seconds);
   }
-  las_watchchildren(&c->all);
+  las_watchchildren(&s->all);
   lua_pushnil(L);
   lua_pushnil(L);
-  lua_pushvalue(L, CROWD);
+  lua_pushvalue(L, SET);
   return 4;
 }
 
@@ -422,12 +419,12 @@ void las_openwait (lua_State *L, int state) {
     {NULL, NULL}
   };
   static const luaL_Reg meta[] = {
-    {"__call", crowd_call},
-    {"__close", crowd_close},
-    {"__gc", crowd_gc},
-    {"__tostring", crowd_tostring},
+    {"__call", waitset_call},
+    {"__close", waitset_close},
+    {"__gc", waitset_gc},
+    {"__tostring", waitset_tostring},
     {NULL, NULL}
   };
-  las_newtype(L, state, LAS_TCROWD, "asyncio.as_completed", NULL, meta);
+  las_newtype(L, state, LAS_TWAITSET, "asyncio.as_completed", NULL, meta);
   las_setfuncs(L, state, funcs);
 }
