@@ -22,6 +22,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openerror(L, state);
   las_openpark(L, state);
   las_openloop(L, state);
+  las_opencurrent(L, state);
   las_openfork(L, state);
   las_openorigin(L, state);
   las_opendump(L, state);

@@ -16,6 +16,8 @@
 #include "core/cancel.h"
 #include "core/driver.h"
 #include "core/loop.h"
+#include "core/resource.h"
+#include "core/current.h"
 #include "core/budget.h"
 #include "core/deadlock.h"
 #include "core/poll.h"

@@ -1,6 +1,6 @@
 /*
 ** loop.c
-** The loop as an object: opening, closing, which one is meant, its state.
+** The loop as an object: opening, closing, its state.
 ** How it runs is turn.c's and run.c's.
 */
 
@@ -20,29 +20,6 @@
 ** Opening and closing
 ** ===================================================================
 */
-
-void las_adopt (las_Loop *lp, las_Resource *r) {
-  r->prev = NULL;
-  r->next = lp->resources;
-  if (r->next != NULL)
-    r->next->prev = r;
-  lp->resources = r;
-  r->origin = las_unlikely(lp->origins) ? las_duporigin(lp) : NULL;
-}
-
-
-void las_disown (las_Loop *lp, las_Resource *r) {
-  if (r->next != NULL)
-    r->next->prev = r->prev;
-  if (r->prev != NULL)
-    r->prev->next = r->next;
-  else
-    lp->resources = r->next;
-  r->next = r->prev = NULL;
-  free(r->origin);
-  r->origin = NULL;
-}
-
 
 char *las_readbuf (las_Loop *lp) {
   if (lp->readbuf == NULL)
@@ -382,73 +359,6 @@ static int loop_gc (lua_State *L) {
 
 /*
 ** {==================================================================
-** Which loop
-** ===================================================================
-*/
-
-las_Loop *las_checkloop (lua_State *L, int i) {
-  las_Loop *lp = (las_Loop *)las_check(L, i, LAS_TLOOP);
-  if (las_unlikely(lp->closed)) {
-    if (lp->closed == LAS_FOREIGN)
-      las_raiseforeign(L, lp->pid);
-    luaL_error(L, "the loop is closed");
-  }
-  return lp;
-}
-
-
-las_Loop *las_checkrunning (lua_State *L) {
-  las_Loop *lp = las_state(L)->loop;
-  if (lp == NULL) {
-    if (las_state(L)->lost != 0)
-      las_raiseforeign(L, las_state(L)->lost);
-    luaL_error(L, "no running event loop");
-  }
-  return lp;
-}
-
-
-las_Loop *las_defaultloop (lua_State *L) {
-  las_Loop *lp = las_state(L)->loop;
-  if (lp == NULL) {
-    las_getanchored(L, LAS_UCURRENT);
-    lp = (las_Loop *)lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    if (las_state(L)->lost != 0)
-      las_raiseforeign(L, las_state(L)->lost);
-    if (lp == NULL || lp->closed)
-      luaL_error(L, "no current event loop");
-  }
-  return lp;
-}
-
-
-static int asyncio_get_running_loop (lua_State *L) {
-  las_pushloop(L, las_checkrunning(L));
-  return 1;
-}
-
-
-static int asyncio_get_event_loop (lua_State *L) {
-  las_pushloop(L, las_defaultloop(L));
-  return 1;
-}
-
-
-static int asyncio_set_event_loop (lua_State *L) {
-  if (!lua_isnoneornil(L, 1))
-    las_checkloop(L, 1);
-  lua_settop(L, 1);
-  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UCURRENT);
-  return 0;
-}
-
-
-/* }================================================================== */
-
-
-/*
-** {==================================================================
 ** Methods
 ** ===================================================================
 */
@@ -568,9 +478,6 @@ static int loop_stats (lua_State *L) {
 void las_openloop (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"new_event_loop", core_new_event_loop},
-    {"get_running_loop", asyncio_get_running_loop},
-    {"get_event_loop", asyncio_get_event_loop},
-    {"set_event_loop", asyncio_set_event_loop},
     {NULL, NULL}
   };
   static const luaL_Reg methods[] = {

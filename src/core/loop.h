@@ -143,25 +143,9 @@ struct las_Loop {
 /* las_Loop.overdue: seen by a busy step; the main task was told, too */
 enum {LAS_LATE = 1, LAS_TOLD};
 
-/* Something outside the core that lives on a loop: streams, listeners. */
-typedef struct las_Resource {
-  struct las_Resource *next, *prev;
-  const struct las_ResourceKind *kind;
-  char *origin;	/* "file:line" that made it, or NULL */
-} las_Resource;
-
-typedef struct las_ResourceKind {
-  const char *name;	/* what 'stats' counts it as; NULL: not at all */
-  void (*drop) (las_Resource *r);	/* the loop closes: let go of uv and of
-				the loop. C only */
-} las_ResourceKind;
-
 /* Takes all tasks out of what they wait for, which may go before they do. They
    stay pending, and nothing will ever step them. C only. */
 LAS_API void las_leavewaits (las_Loop *lp);
-
-LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
-LAS_API void las_disown (las_Loop *lp, las_Resource *r);
 
 /* Runs turns until told to stop, one at least. Cannot raise. */
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
@@ -210,12 +194,6 @@ LAS_API void las_hookdump (lua_State *L, lua_Debug *ar);
 LAS_API void las_hookwatch (lua_State *L, lua_Debug *ar);
 LAS_API void las_hooklate (lua_State *L, lua_Debug *ar);
 
-/* The running loop; raises 'no running event loop'. */
-LAS_API las_Loop *las_checkrunning (lua_State *L);
-/* The loop at 'i', not closed, of this process. */
-LAS_API las_Loop *las_checkloop (lua_State *L, int i);
-/* The running loop, else the one set by set_event_loop, else raises. */
-LAS_API las_Loop *las_defaultloop (lua_State *L);
 LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
 
 /* The loop's read buffer, or NULL without memory. */
