@@ -48,6 +48,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_opengather(L, state);
   las_openwait(L, state);
   las_opentaskgroup(L, state);
+  las_opengroupend(L, state);
   las_openreport(L, state);
   las_openunretrieved(L, state);
   las_openlock(L, state);

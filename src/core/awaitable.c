@@ -47,6 +47,22 @@ int las_tobody (lua_State *L, int i, int arg) {
 }
 
 
+void las_discardbody (lua_State *L, int i) {
+  lua_State *co;
+  lua_Debug ar;
+  int top = lua_gettop(L);
+  if (lua_istable(L, i)) {
+    lua_rawgeti(L, i, 1);
+    i = top + 1;
+  }
+  co = lua_tothread(L, i);
+  if (co != NULL && co != L && lua_status(co) == LUA_OK &&
+      !lua_getstack(co, 0, &ar) && !las_istaskthread(co))
+    las_closethread(co, L);
+  lua_settop(L, top);
+}
+
+
 int las_getawait (lua_State *L, int i) {
   return luaL_getmetafield(L, i, "__await") != LUA_TNIL;
 }

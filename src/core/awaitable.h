@@ -13,6 +13,9 @@
    coroutine can; a coroutine function is replaced by its own body. Raises an
    argument error for 'arg' if the coroutine is not fresh. */
 LAS_API int las_tobody (lua_State *L, int i, int arg);
+/* Closes a coroutine object at 'i', or the first thing in a list there, that
+   will never run. */
+LAS_API void las_discardbody (lua_State *L, int i);
 LAS_API int las_isawaitable (lua_State *L, int i);
 /* Raises an argument error for 'arg' unless las_ensurefuture can take what
    lies at 'i'. */

@@ -58,6 +58,7 @@ LAS_API void las_opentimeout (lua_State *L, int state);
 LAS_API void las_opengather (lua_State *L, int state);
 LAS_API void las_openwait (lua_State *L, int state);
 LAS_API void las_opentaskgroup (lua_State *L, int state);
+LAS_API void las_opengroupend (lua_State *L, int state);
 LAS_API void las_openerror (lua_State *L, int state);
 LAS_API void las_opencontext (lua_State *L, int state);
 LAS_API void las_openreport (lua_State *L, int state);

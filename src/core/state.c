@@ -127,6 +127,7 @@ int las_argerror (lua_State *L, int arg, const char *what) {
 
 
 const char *las_typename (lua_State *L, int i) {
+  i = lua_absindex(L, i);
   if (luaL_getmetafield(L, i, "__name") == LUA_TSTRING)
     return lua_tostring(L, -1);
   lua_pushstring(L, luaL_typename(L, i));
