@@ -274,4 +274,97 @@ describe("a time slice", function()
       assert.is_true(before > 0 and calls > before)
     end)
   end)
+
+  -- Calls `f` again and again for so many seconds, with slices as short as can be.
+  local function hammer(seconds, f)
+    asyncio.run { time_slice = 0.0005, function()
+      local stop = os.clock() + seconds
+      while os.clock() < stop do
+        f()
+      end
+    end }
+  end
+
+  it("lose no value of generators inside one another", function()
+    local walk
+    walk = asyncio.generator(function(depth)
+      if depth == 0 then
+        coroutine.yield(true)
+        return
+      end
+      for leaf in walk(depth - 1) do coroutine.yield(leaf) end
+      for leaf in walk(depth - 1) do coroutine.yield(leaf) end
+    end)
+    local walks, leaves = 0, 0
+    hammer(1, function()
+      walks = walks + 1
+      for _ in walk(6) do leaves = leaves + 1 end
+    end)
+    assert.equal(64 * walks, leaves)
+  end)
+
+  it("lose no result of coroutines inside one another", function()
+    local wrap = asyncio.coroutine.wrap
+    local function nest(depth)
+      return depth == 0 and "result" or wrap(nest)(depth - 1)
+    end
+    local calls, results = 0, 0
+    hammer(0.5, function()
+      calls = calls + 1
+      results = results + (nest(8) == "result" and 1 or 0)
+    end)
+    assert.equal(calls, results)
+  end)
+
+  it("let no generator that is closed go on behind its yield", function()
+    local went_on = 0
+    local rows = asyncio.generator(function()
+      coroutine.yield(1)
+      went_on = went_on + 1
+    end)
+    hammer(1.5, function()
+      for _ = 1, 100 do
+        for _ in rows() do break end
+      end
+    end)
+    assert.equal(0, went_on)
+  end)
+
+  it("leave each coroutine its own hook", function()
+    local foreign, calls = 0, 0
+    hammer(0.5, function()
+      local function hooked(depth)
+        local function hook() calls = calls + 1 end
+        debug.sethook(hook, "", 7)
+        if depth > 0 then
+          asyncio.coroutine.wrap(hooked)(depth - 1)
+        end
+        for _ = 1, 20 do end
+        local now = debug.gethook()
+        if now == "external hook" then  -- a slice ends just then
+          now = debug.gethook()
+        end
+        if now ~= hook then foreign = foreign + 1 end
+        debug.sethook()
+      end
+      asyncio.coroutine.wrap(hooked)(3)
+    end)
+    assert.equal(0, foreign)
+    assert.is_true(calls > 0)
+  end)
+
+  it("let a deep recursion go on at nearly its own speed", function()
+    local function deep(n)
+      if n == 0 then
+        burn(0.1)
+        return 0
+      end
+      return 1 + deep(n - 1)
+    end
+    local began = os.clock()
+    asyncio.run { time_slice = 0.001, function()
+      assert.equal(30000, deep(30000))
+    end }
+    assert.is_true(os.clock() - began < 1, os.clock() - began)
+  end)
 end)

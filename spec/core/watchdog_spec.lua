@@ -2,6 +2,7 @@
 
 local asyncio = require "asyncio"
 local child = require "spec.support.child"
+local output = require "spec.support.output"
 local witness = require "spec.support.witness"
 
 -- Runs `main` under a watchdog; it gets a list that the reports go to.
@@ -65,6 +66,57 @@ describe("the watchdog", function()
       assert.same({ "one", "two" },
         { reports[1].task:get_name(), reports[2].task:get_name() })
     end)
+  end)
+
+  -- A body that takes long in C, and ends there.
+  local function in_c()
+    return os.execute, "sleep 0.1"
+  end
+
+  it("reports a step that ended in C, and those after it", function()
+    watched(function(reports)
+      local task = asyncio.create_task { name = "in C", in_c() }
+      asyncio.await(task)
+      assert.equal(1, #reports)
+      assert.equal(task, reports[1].task)
+      assert.matches("^a step ran for %d+%.%d+ s$", reports[1].message)
+      for i = 2, 3 do
+        while #reports < i do end
+        asyncio.sleep(0)
+      end
+      assert.matches("^a step has been running", reports[3].message)
+    end)
+    output.take()  -- their names, if the machine was slow
+  end)
+
+  it("reports each of two steps of a turn that ended in C, and a callback", function()
+    watched(function(reports)
+      local loop = asyncio.get_running_loop()
+      local one = asyncio.create_task { name = "one", in_c() }
+      local two = asyncio.create_task { name = "two", in_c() }
+      loop:call_soon(in_c())
+      asyncio.gather(one, two)
+      asyncio.sleep(0)
+      assert.same({ one, two, nil }, { reports[1].task, reports[2].task, reports[3].task })
+      assert.matches("^a callback ran for", reports[3].message)
+      assert.equal(3, #reports)
+    end)
+    output.take()  -- their names, if the machine was slow
+  end)
+
+  it("reports a step whose generator was slow and ended in C, with its stack", function()
+    watched(function(reports)
+      local slow = asyncio.generator(function()
+        coroutine.yield(1)
+        return os.execute("sleep 0.1")
+      end)
+      local here = witness.line(1)
+      for _ in slow() do end
+      assert.equal(1, #reports)
+      assert.matches("^a step has been running", reports[1].message)
+      assert.matches(here, reports[1].traceback, 1, true)
+    end)
+    output.take()  -- their names, if the machine was slow
   end)
 
   it("reports a long callback, by its place", function()

@@ -12,7 +12,7 @@
 /* calling a coroutine function: upvalue 2 is its body */
 static int callasync (lua_State *L) {
   int n = lua_gettop(L);
-  lua_State *co = lua_newthread(L);
+  lua_State *co = las_newthread(L);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_rotate(L, 1, 2);
   if (!lua_checkstack(co, n + 8))

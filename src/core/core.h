@@ -18,6 +18,8 @@
 #include "core/loop.h"
 #include "core/resource.h"
 #include "core/current.h"
+#include "core/hook.h"
+#include "core/instrument.h"
 #include "core/budget.h"
 #include "core/deadlock.h"
 #include "core/poll.h"

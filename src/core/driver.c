@@ -95,10 +95,14 @@ int las_drive (lua_State *L, lua_State *co, int n, int *nres) {
   int status;
   las_assert(lp->driven == L);
   lp->driven = co;
+  if (las_unlikely(lp->hook.co == L))
+    las_movehook(lp, co);
   lp->level++;
   status = lua_resume(co, L, n, nres);
   lp->level--;
   lp->driven = L;
+  if (las_unlikely(lp->hook.co != NULL))
+    las_movehook(lp, L);
   if (status == LUA_YIELD && t->f.item.phase != LAS_RUNNING) {
     lua_pop(co, *nres);
     return LAS_OUTWARD;
@@ -148,12 +152,10 @@ int las_driveagain (lua_State *L, lua_State *co, int *nres) {
 }
 
 
-/* Fires as the yield returns: puts the former hook back and raises. */
-static void hookraise (lua_State *L, lua_Debug *ar) {
-  las_Loop *lp = las_pushstate(L)->loop;
+/* Fires as the yield returns. */
+static void raiseinto (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   lua_State *A = lp->anchor;
   (void)ar;
-  lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
   lua_pushvalue(A, LAS_ARAISE);
   lua_xmove(A, L, 1);
   lua_pushnil(A);
@@ -162,15 +164,15 @@ static void hookraise (lua_State *L, lua_Debug *ar) {
 }
 
 
+static const las_Deed raisedeed = {LAS_DRAISE, LUA_MASKRET, raiseinto};
+
+
 int las_drivethrow (lua_State *L, lua_State *co, int *nres) {
   las_Loop *lp = las_state(L)->loop;
   las_assert(lua_status(co) == LUA_YIELD);
   lua_xmove(L, lp->anchor, 1);
   lua_replace(lp->anchor, LAS_ARAISE);
-  lp->hook.f = lua_gethook(co);
-  lp->hook.mask = lua_gethookmask(co);
-  lp->hook.count = lua_gethookcount(co);
-  lua_sethook(co, hookraise, LUA_MASKRET, 0);
+  las_armhook(lp, co, &raisedeed);
   return las_drive(L, co, 0, nres);
 }
 
@@ -353,7 +355,7 @@ static int callwrap (lua_State *L) {
 static int coroutine_create (lua_State *L) {
   lua_State *co;
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  co = lua_newthread(L);
+  co = las_newthread(L);
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 1);
   return 1;
@@ -491,7 +493,7 @@ void las_opendriver (lua_State *L, int state) {
   lua_pushvalue(L, state);
   lua_pushcclosure(L, bodyerror, 1);
   lua_setiuservalue(L, state, LAS_UBODYMSGH);
-  if (luaL_loadbuffer(L, detour, sizeof(detour) - 1, "=asyncio") != LUA_OK)
+  if (luaL_loadbuffer(L, detour, sizeof(detour) - 1, LAS_OWNSOURCE) != LUA_OK)
     lua_error(L);
   lua_pushcfunction(L, coroutine_yield);
   lua_call(L, 1, 1);

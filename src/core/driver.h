@@ -28,6 +28,11 @@ LAS_API int las_driveagain (lua_State *L, lua_State *co, int *nres);
 /* The same, but raises the value on top of L where the coroutine yielded. */
 LAS_API int las_drivethrow (lua_State *L, lua_State *co, int *nres);
 
+/* Lua code in C sources is of this source. */
+#define LAS_OWNSOURCE	"=asyncio"
+/* Is a function of such a source the library's own? */
+LAS_API int las_isown (const las_State *S, const char *source);
+
 /* Is the coroutine suspended because its task waits? */
 LAS_API int las_isparked (las_State *S, lua_State *co);
 /* ... in a bare yield of the task's own coroutine? */

@@ -25,16 +25,18 @@ static int calldump (lua_State *L) {
 }
 
 
-void las_hookdump (lua_State *L, lua_Debug *ar) {
-  las_Loop *lp = las_pushstate(L)->loop;
+static void actdump (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   (void)ar;
-  las_disarmhook(lp, L);
-  if (lp != NULL && lp->dump.asked) {
-    lua_getiuservalue(L, -1, LAS_UDUMP);
-    lua_call(L, 0, 0);
-  }
-  lua_pop(L, 1);
+  if (!lp->dump.asked)
+    return;
+  las_pushstate(L);
+  lua_getiuservalue(L, -1, LAS_UDUMP);
+  lua_remove(L, -2);
+  lua_call(L, 0, 0);
 }
+
+
+static const las_Deed dump = {LAS_DDUMP, LUA_MASKCOUNT, actdump};
 
 
 static void onsignal (int sig) {
@@ -44,7 +46,7 @@ static void onsignal (int sig) {
     return;
   lp->dump.asked = 1;
   if (lp->driven != NULL)
-    las_armhook(lp, lp->driven, las_hookdump, LUA_MASKCOUNT, 0);
+    las_armhook(lp, lp->driven, &dump);
   uv_async_send(&lp->async);
 }
 

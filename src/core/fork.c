@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/core.h"
+#include "core/limit.h"
 
 
 /* All open loops of the process, of whatever Lua state and thread. */
@@ -41,13 +42,50 @@ static void leaveset (las_Loop *lp) {
 }
 
 
+static void ignore (las_Loop *lp, las_Task *t) {
+  (void)lp;
+  (void)t;
+}
+
+
+static void ignorerun (las_Loop *lp, int begins) {
+  (void)lp;
+  (void)begins;
+}
+
+
+static void ignoreslice (las_Loop *lp, uint64_t ns) {
+  (void)lp;
+  (void)ns;
+}
+
+
+static void ignoreloop (las_Loop *lp) {
+  (void)lp;
+}
+
+
+static void onstepped (las_Loop *lp, las_Task *t) {
+  (void)t;
+  las_leaverun(lp);
+}
+
+
+/* Notes the end of the step or callback that was forked, where no other
+   instrument does. */
+static const las_Instrument foreign = {
+  ignorerun, ignore, onstepped, ignoreslice, ignoreloop, ignoreloop
+};
+
+
 static void makeforeign (las_Loop *lp) {
   lp->closed = LAS_FOREIGN;
   leaveset(lp);
   if (lp->L != NULL) {  /* the fork was in a step or callback of it */
     lp->S->loop = NULL;
     lp->S->lost = lp->pid;
-    las_forkwatch(lp);
+    if (lp->instrument == NULL)
+      lp->instrument = &foreign;
   }
 }
 
@@ -140,9 +178,11 @@ void las_dropforeign (las_Loop *lp) {
   las_leavewaits(lp);
   whole = !lp->polling && uv_loop_fork(&lp->uv) == 0;
   las_leaveprocess(lp);
-  las_leavesigint(lp, NULL);
+  las_leavesigint(lp);
   las_leavedump(lp);
-  las_stopwatch(lp);
+  las_unguardlimit(lp);
+  if (lp->instrument != NULL)
+    lp->instrument->close(lp);
   las_leavemailbox(lp);
   closeall(lp);
   if (whole) {

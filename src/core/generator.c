@@ -468,7 +468,7 @@ static int callgenerator (lua_State *L) {
   g->state = OVER;
   las_settype(L, LAS_TGENERATOR);
   lua_insert(L, 1);
-  co = lua_newthread(L);
+  co = las_newthread(L);
   if (!lua_checkstack(co, n + 5))
     return luaL_error(L, "too many arguments");
   lua_pushvalue(L, lua_upvalueindex(2));

@@ -50,6 +50,15 @@ void las_queue (las_Loop *lp, las_Item *it) {
 }
 
 
+void las_queuefirst (las_Loop *lp, las_Item *it) {
+  it->u.list.next = lp->ready;
+  if (lp->ready == NULL)
+    lp->readytail = it;
+  lp->ready = it;
+  lp->nready++;
+}
+
+
 void las_tell (las_Loop *lp, las_Item *it, las_Future *f) {
   if (it->type == LAS_TASK) {
     las_assert(it->phase == LAS_PARKED);

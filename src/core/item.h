@@ -58,6 +58,8 @@ LAS_API void las_unlink (las_List *l, las_Item *it);
 
 /* Makes an item ready: it goes to the end of the loop's queue. */
 LAS_API void las_queue (las_Loop *lp, las_Item *it);
+/* ... to its front. */
+LAS_API void las_queuefirst (las_Loop *lp, las_Item *it);
 
 /* The deadline or the event of an item has come; 'f' is the future whose
    event it is, or NULL. */

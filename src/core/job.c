@@ -21,17 +21,19 @@ void las_runjob (las_Loop *lp, las_Job *job) {
   lua_pushvalue(lp->anchor, LAS_ARUNJOB);
   lua_xmove(lp->anchor, L, 1);
   lua_pushlightuserdata(L, job);
-  lp->watch.calling = 1;
-  if (las_unlikely(lp->watch.dog != NULL))
-    las_notecall(lp);
+  lp->calling = 1;
+  if (las_unlikely(lp->instrument != NULL))
+    lp->instrument->step(lp, NULL);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {  /* no memory even to report? */
     const char *msg = lua_tostring(L, -1);
     lua_writestringerror("asyncio: %s\n", msg ? msg : "error in a callback");
     lua_pop(L, 1);
   }
-  if (las_unlikely(lp->watch.dog != NULL))
-    las_noteend(lp);
-  lp->watch.calling = 0;
+  lp->calling = 0;
+  if (las_unlikely(lp->hook.co != NULL))
+    las_movehook(lp, NULL);
+  if (las_unlikely(lp->instrument != NULL))
+    lp->instrument->stepped(lp, NULL);
 }
 
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/core.h"
+#include "core/limit.h"
 
 
 /*
@@ -87,10 +88,11 @@ static int openuv (las_Loop *lp) {
 static void closeuv (las_Loop *lp) {
   lp->closed = LAS_CLOSED;
   las_leaveprocess(lp);
-  las_leavesigint(lp, NULL);
+  las_leavesigint(lp);
   las_leavedump(lp);
-  las_stopwatch(lp);
-  las_dropsince(lp);
+  las_unguardlimit(lp);
+  if (lp->instrument != NULL)
+    lp->instrument->close(lp);
   while (lp->resources != NULL) {
     las_Resource *r = lp->resources;
     las_disown(lp, r);
@@ -171,7 +173,7 @@ static int core_new_event_loop (lua_State *L) {
   las_getanchored(L, LAS_UTASKMAIN);
   las_getanchored(L, LAS_UMSGH);
   lua_xmove(L, lp->anchor, 3);
-  lua_settop(lp->anchor, LAS_APLACE);  /* nil from LAS_ACAUSE on */
+  lua_settop(lp->anchor, LAS_ALAST);  /* nil from LAS_ACAUSE on */
   lua_setiuservalue(L, 1, LAS_LANCHOR);
   las_settype(L, LAS_TLOOP);
   err = openuv(lp);
@@ -180,7 +182,7 @@ static int core_new_event_loop (lua_State *L) {
   lp->closed = LAS_OPEN;
   las_enterprocess(lp);
   lp->debug = lp->origins = isdebugasked();
-  las_debugwatch(lp);
+  lp->S->slicer->debug(lp);
   newsentinel(L);
   return 1;
 }
@@ -286,7 +288,7 @@ static int loop_close (lua_State *L) {
   lua_xmove(L, lp->anchor, 1);
   lua_replace(lp->anchor, LAS_ATABLE);
   lua_settop(lp->anchor, LAS_AMSGH);
-  lua_settop(lp->anchor, LAS_APLACE);
+  lua_settop(lp->anchor, LAS_ALAST);
   lp->nfree = lp->nslots = 0;
   return 0;
 }
@@ -382,32 +384,6 @@ static int loop_time (lua_State *L) {
 }
 
 
-static int loop_set_debug (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  luaL_checkany(L, 2);
-  lp->debug = (uint8_t)lua_toboolean(L, 2);
-  lp->origins |= lp->debug;
-  las_debugwatch(lp);
-  return 0;
-}
-
-
-static int loop_get_debug (lua_State *L) {
-  lua_pushboolean(L, las_checkloop(L, 1)->debug);
-  return 1;
-}
-
-
-static int loop_set_slow_callback_duration (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  lua_Number slow = las_checkseconds(L, 2);
-  luaL_argcheck(L, slow >= 0, 2, "a time in seconds expected");
-  lp->slow = slow;
-  las_debugwatch(lp);
-  return 0;
-}
-
-
 static int loop_set_task_factory (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
@@ -485,9 +461,6 @@ void las_openloop (lua_State *L, int state) {
     {"is_running", loop_is_running},
     {"is_closed", loop_is_closed},
     {"time", loop_time},
-    {"set_debug", loop_set_debug},
-    {"get_debug", loop_get_debug},
-    {"set_slow_callback_duration", loop_set_slow_callback_duration},
     {"set_task_factory", loop_set_task_factory},
     {"get_task_factory", loop_get_task_factory},
     {"stats", loop_stats},

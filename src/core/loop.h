@@ -10,6 +10,8 @@
 #include "core/clock.h"
 #include "core/since.h"
 #include "core/reason.h"
+#include "core/hook.h"
+#include "core/instrument.h"
 
 
 #define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
@@ -37,9 +39,11 @@ enum las_AnchorStack {
   LAS_AMSGH,		/* LAS_UMSGH */
   LAS_ACAUSE,		/* future whose error was raised last */
   LAS_ARAISE,		/* what a hook is about to raise */
+  LAS_AWATCHED,		/* task whose step is to be reported */
   LAS_ATRACED,		/* error that last left a driven coroutine, */
   LAS_ATRACE,		/* its traceback */
-  LAS_APLACE		/* and where it was raised */
+  LAS_APLACE,		/* and where it was raised */
+  LAS_ALAST = LAS_APLACE
 };
 
 struct las_Loop {
@@ -89,8 +93,8 @@ struct las_Loop {
   uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
   uint8_t depth;	/* eager starts inside one another */
   uint8_t level;	/* driven coroutines inside one another, now */
-  struct { lua_Hook f; int mask, count; } hook;	/* the user's, while ours is in
-				its place */
+  las_Hook hook;
+  const las_Instrument *instrument;	/* watches the steps, or NULL */
   las_Future *main;	/* what the run waits for, or NULL */
   las_Watch maindone;	/* ends the run once 'main' is done */
   int pid;		/* the process that made it */
@@ -100,11 +104,12 @@ struct las_Loop {
     volatile int asked;
     int sig;
   } dump;
+  struct las_Sentry *guard;	/* thread for 'limit', while it is there */
+  volatile int late;	/* does it want the step or callback stopped? */
+  volatile uint64_t lateturn;	/* the turn that it was seen in */
+  volatile uint8_t calling;	/* is it a callback that runs? */
   struct {		/* long steps: written for another thread and signals */
-    struct las_Watchdog *dog;	/* the thread, while it is there */
-    struct las_Watchdog *clock;	/* ... the one for 'limit' of the loop */
-    volatile int late;	/* does it want the step or callback stopped? */
-    volatile uint64_t lateturn;	/* the turn that it was seen in */
+    struct las_Sentry *dog;	/* the thread, while it is there */
     uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
     uint64_t own;	/* the limit that the program set, without debug mode */
     uint64_t slice;	/* a longer step is made to yield; 0: none */
@@ -113,8 +118,9 @@ struct las_Loop {
 				the one the thread wants stopped */
     uint64_t began;	/* when the last step began */
     volatile int asked, alarm;	/* of the signal handler, of the hook */
+    las_Job job;	/* reports a step that has ended */
+    uint64_t took;	/* how long that was, nanoseconds */
     uint8_t sliceall;	/* are all tasks sliced? */
-    volatile uint8_t calling;	/* is it a callback that runs? */
     char name[64];	/* of the task that is stepped */
   } watch;
   las_Since since;	/* when tasks began to wait, if steps are watched */
@@ -150,23 +156,6 @@ LAS_API void las_leavewaits (las_Loop *lp);
 /* Runs turns until told to stop, one at least. Cannot raise. */
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
 
-/* Long steps: watchdog.c. */
-LAS_API void las_startwatch (las_Loop *lp);
-LAS_API void las_stopwatch (las_Loop *lp);
-/* In a forked child: notes the end of the step or callback that is under way.
-   C only. */
-LAS_API void las_forkwatch (las_Loop *lp);
-/* Option 'time_slice' of the table at 'i', nanoseconds; 0: none. */
-LAS_API uint64_t las_optslice (lua_State *L, int i);
-/* This task is made to yield by steps longer than that. */
-LAS_API void las_slicetask (las_Task *t, uint64_t slice);
-/* Debug mode is on or off: slow steps are reported or not. */
-LAS_API void las_debugwatch (las_Loop *lp);
-LAS_API void las_notestep (las_Loop *lp, las_Task *t);
-/* A callback begins, or what else is called that is no task. */
-LAS_API void las_notecall (las_Loop *lp);
-LAS_API void las_noteend (las_Loop *lp);
-
 /* Dumps on a signal: dump.c. */
 LAS_API void las_takedump (las_Loop *lp);
 LAS_API void las_leavedump (las_Loop *lp);
@@ -178,21 +167,8 @@ enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_MISSED, LAS_STOPPED};
    task; while a run ends, one that came before counts too. */
 enum las_SigintMode {LAS_SIGSTOP, LAS_SIGCANCEL, LAS_SIGENDING};
 LAS_API void las_catchsigint (las_Loop *lp, enum las_SigintMode mode);
-LAS_API void las_leavesigint (las_Loop *lp, lua_State *L);
+LAS_API void las_leavesigint (las_Loop *lp);
 LAS_API void las_takesigint (las_Loop *lp);
-
-/* Puts one of our hooks in the place of the user's, which is kept. Where
-   another of ours is already it goes first, unless 'force'. From signal
-   handlers too. */
-LAS_API int las_armhook (las_Loop *lp, lua_State *co, lua_Hook f, int mask,
-                         int force);
-/* In a hook of ours: puts the user's back. 'lp' may be NULL. */
-LAS_API void las_disarmhook (las_Loop *lp, lua_State *co);
-LAS_API void las_hookyield (lua_State *L, lua_Debug *ar);
-LAS_API void las_hookraise (lua_State *L, lua_Debug *ar);
-LAS_API void las_hookdump (lua_State *L, lua_Debug *ar);
-LAS_API void las_hookwatch (lua_State *L, lua_Debug *ar);
-LAS_API void las_hooklate (lua_State *L, lua_Debug *ar);
 
 LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
 

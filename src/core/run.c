@@ -28,7 +28,7 @@ static int loop_run_forever (lua_State *L) {
   checkcanrun(L, lp);
   las_catchsigint(lp, LAS_SIGSTOP);
   las_runloop(lp, L);
-  las_leavesigint(lp, L);
+  las_leavesigint(lp);
   return (lp->interrupted == 0) ? 0 : luaL_error(L, "interrupted!");
 }
 
@@ -43,7 +43,7 @@ static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
   lp->ending = (mode == LAS_SIGENDING);
   las_catchsigint(lp, mode);
   las_runloop(lp, L);
-  las_leavesigint(lp, L);
+  las_leavesigint(lp);
   if (f->item.state == LAS_PENDING)
     las_unlink(&f->waiters, &lp->maindone.item);
   lp->main = NULL;

@@ -19,20 +19,16 @@ static struct sigaction former;
 
 
 /* Raises in the running step, which may be deep in a busy loop. */
-void las_hookraise (lua_State *L, lua_Debug *ar) {
-  las_Loop *lp = las_pushstate(L)->loop;
+static void raiseinterrupt (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   (void)ar;
-  lua_pop(L, 1);
-  las_disarmhook(lp, L);
-  if (lp != NULL && lp->interrupted == LAS_STOPPED)
+  if (lp->interrupted == LAS_STOPPED)
     luaL_error(L, "interrupted!");
 }
 
 
-static void armraise (las_Loop *lp, lua_State *co) {
-  las_armhook(lp, co, las_hookraise,
-              LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
-}
+static const las_Deed interrupt = {
+  LAS_DINTERRUPT, LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, raiseinterrupt
+};
 
 
 static void onsigint (int sig) {
@@ -47,9 +43,9 @@ static void onsigint (int sig) {
   else {
     lp->interrupted = LAS_STOPPED;
     if (lp->driven != NULL)
-      armraise(lp, lp->driven);
+      las_armhook(lp, lp->driven, &interrupt);
     else if (lp->sigcancel && lp->L != NULL)
-      armraise(lp, lp->L);  /* the second one: a callback may be busy */
+      las_armhook(lp, lp->L, &interrupt);  /* the second one: a callback may be busy */
   }
   uv_async_send(&lp->async);
 }
@@ -74,12 +70,10 @@ void las_catchsigint (las_Loop *lp, enum las_SigintMode mode) {
 }
 
 
-void las_leavesigint (las_Loop *lp, lua_State *L) {
+void las_leavesigint (las_Loop *lp) {
   if (sigloop == lp) {
     sigaction(SIGINT, &former, NULL);
     sigloop = NULL;
-    if (L != NULL && lua_gethook(L) == las_hookraise)
-      las_disarmhook(lp, L);  /* it stopped an idle loop */
   }
 }
 

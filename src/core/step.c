@@ -197,9 +197,20 @@ static void cancelunstarted (las_Task *t) {
 }
 
 
-static void sethook (las_Loop *lp, lua_State *co) {
-  las_armhook(lp, co, las_hookyield, LUA_MASKRET | LUA_MASKCOUNT, 1);
+/* Fires as the bare yield returns, or where a time slice had ended. */
+static void actcancel (lua_State *L, las_Loop *lp, lua_Debug *ar) {
+  (void)lp;
+  (void)ar;
+  las_pushstate(L);
+  lua_getiuservalue(L, -1, LAS_URAISE);
+  lua_remove(L, -2);
+  lua_call(L, 0, 0);
 }
+
+
+static const las_Deed cancel = {
+  LAS_DCANCEL, LUA_MASKRET | LUA_MASKCOUNT, actcancel
+};
 
 
 /* Has nobody touched the coroutine of a new task? */
@@ -251,7 +262,7 @@ static int prepare (las_Task *t, int *narg) {
       lua_pop(t->co, 1);
     t->f.item.flags &= ~(LAS_FBARE | LAS_FYIELD);
     if (las_takecancel(t))
-      sethook(t->f.loop, las_innermost(t->f.loop->S, t->co));
+      las_armhook(t->f.loop, las_innermost(t->f.loop->S, t->co), &cancel);
   }
   return 1;
 }
@@ -307,16 +318,16 @@ void las_step (las_Loop *lp, las_Task *t) {
   lp->current = t;
   lp->driven = co;
   lp->budget = LAS_BUDGET;
-  if (las_unlikely(lp->watch.dog != NULL))
-    las_notestep(lp, t);
+  if (las_unlikely(lp->instrument != NULL))
+    lp->instrument->step(lp, t);
   status = lua_resume(co, (driven != NULL) ? driven : lp->L, narg, &n);
   lp->current = outer;
   lp->driven = driven;
   lp->budget = budget;
-  if (las_unlikely(lp->watch.dog != NULL)) {
-    las_noteend(lp);
-    las_notesince(lp, t);
-  }
+  if (las_unlikely(lp->hook.co != NULL))
+    las_movehook(lp, driven);
+  if (las_unlikely(lp->instrument != NULL))
+    lp->instrument->stepped(lp, t);
   if (las_likely(status == LUA_YIELD)) {
     if (las_unlikely(n > 0))
       lua_pop(co, n);
@@ -350,7 +361,7 @@ void las_stepnow (las_Loop *lp, las_Task *t) {
 static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
   lua_Debug ar;
   return lp->ready == &child->f.item && lp->nready == 1 &&
-         child->f.item.phase == LAS_NEW && !lp->stop && lp->watch.dog == NULL &&
+         child->f.item.phase == LAS_NEW && !lp->stop && lp->instrument == NULL &&
          !las_mustpoll(lp, lp->ticks % 16 == 15) && lp->depth == 0 &&
          lp->level == 0 &&
          !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);

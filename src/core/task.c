@@ -44,7 +44,7 @@ static lua_State *pushthread (lua_State *L, int base, int n) {
   if (ready)
     lua_pushvalue(L, base);
   else
-    co = lua_newthread(L);
+    co = las_newthread(L);
   if ((ready || n > LUA_MINSTACK / 2) && !lua_checkstack(co, n + 8))
     luaL_error(L, "too many arguments");
   return co;
@@ -180,7 +180,7 @@ static int unpackoptions (lua_State *L, int i) {
 static int callfactory (lua_State *L, las_Loop *lp, int n, int options) {
   int base = lua_gettop(L) - n;
   if (!lua_isthread(L, base)) {
-    lua_State *co = lua_newthread(L);
+    lua_State *co = las_newthread(L);
     lua_insert(L, base);
     if (!lua_checkstack(co, n + 8))
       luaL_error(L, "too many arguments");
@@ -225,6 +225,27 @@ las_Future *las_spawn (lua_State *L, las_Loop *lp, int n) {
 }
 
 
+/* Option 'time_slice' of the table at 'i', nanoseconds; 0: none. */
+static uint64_t optslice (lua_State *L, int i) {
+  lua_Number slice = 0;
+  if (lua_getfield(L, i, "time_slice") != LUA_TNIL) {
+    slice = lua_tonumber(L, -1);
+    las_argcheck(L, slice > 0, i,
+                 "option 'time_slice' must be a positive time in seconds");
+  }
+  lua_pop(L, 1);
+  return las_moment(slice);
+}
+
+
+/* The task is made to yield by steps longer than that. */
+static void slicetask (las_Task *t, uint64_t slice) {
+  las_Loop *lp = t->f.loop;
+  t->sliced = 1;
+  lp->S->slicer->slice(lp, slice);
+}
+
+
 las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
                           int factory) {
   int options = 0, extra = 0, eager = 0, body = first, n;
@@ -235,7 +256,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
     las_checknone(L, first + 1);
     options = first;
     extra = lua_gettop(L) + 1;
-    slice = las_optslice(L, options);
+    slice = optslice(L, options);
     eager = newextra(L, options);
     n = unpackoptions(L, options);
     body = lua_gettop(L) - n;
@@ -264,7 +285,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
   if (extra != 0 && !lua_isnil(L, extra))
     setextra(L, t, extra);
   if (slice != 0)
-    las_slicetask(t, slice);
+    slicetask(t, slice);
   las_start(t, eager);
   return t;
 }

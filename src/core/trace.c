@@ -5,6 +5,7 @@
 ** another stands in a function of ours that has the other in slot 1.
 */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/core.h"
@@ -30,6 +31,13 @@ static int isours (las_State *S, lua_State *co, lua_Debug *ar) {
   }
   lua_pop(co, 1);
   return ours;
+}
+
+
+int las_isown (const las_State *S, const char *source) {
+  return strcmp(source, LAS_OWNSOURCE) == 0 ||
+         (S->libdir[0] != '\0' &&
+          strncmp(source, S->libdir, strlen(S->libdir)) == 0);
 }
 
 
@@ -121,8 +129,7 @@ int las_asklevel (lua_State *L) {
       if (!isours(S, L, &ar))
         break;
     }
-    else if (S->libdir[0] == '\0' ||
-             strncmp(ar.source, S->libdir, strlen(S->libdir)) != 0)
+    else if (!las_isown(S, ar.source))
       break;
     else
       lua = 1;
@@ -143,7 +150,7 @@ void las_traceback (lua_State *L, lua_State *co, int level) {
 /* The same without what lies inside. The library's own Lua code is no place
    that tells a user much: it is passed over if there is any other. */
 static int pushline (lua_State *L, lua_State *co) {
-  const char *lib = las_state(L)->libdir;
+  const las_State *S = las_state(L);
   lua_Debug ar, own;
   int level;
   own.currentline = 0;
@@ -151,7 +158,7 @@ static int pushline (lua_State *L, lua_State *co) {
     lua_getinfo(co, "Sl", &ar);
     if (ar.currentline <= 0)
       continue;
-    if (lib[0] == '\0' || strncmp(ar.source, lib, strlen(lib)) != 0) {
+    if (!las_isown(S, ar.source)) {
       lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
       return 1;
     }
@@ -247,9 +254,18 @@ void las_renameerror (lua_State *L, las_Loop *lp) {
 /* }================================================================== */
 
 
+/* set_libdir(prefix): what the source of the library's own Lua starts with */
+static int core_set_libdir (lua_State *L) {
+  snprintf(las_state(L)->libdir, sizeof(las_state(L)->libdir), "%s",
+           luaL_checkstring(L, 1));
+  return 0;
+}
+
+
 void las_opentrace (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"inner", core_inner},
+    {"set_libdir", core_set_libdir},
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);

@@ -6,6 +6,7 @@
 
 #include "core/core.h"
 #include "core/job.h"
+#include "core/limit.h"
 
 
 /*
@@ -124,11 +125,16 @@ static void turn (las_Loop *lp) {
 void las_runloop (las_Loop *lp, lua_State *L) {
   lp->S->loop = lp;
   lp->L = L;
-  las_startwatch(lp);
+  las_guardlimit(lp);
+  if (lp->instrument != NULL)
+    lp->instrument->run(lp, 1);
   do
     turn(lp);
   while (!lp->stop);
-  las_stopwatch(lp);
+  if (lp->instrument != NULL)
+    lp->instrument->run(lp, 0);
+  las_unguardlimit(lp);
+  las_movehook(lp, NULL);
   lp->stop = 0;
   lp->L = NULL;
   lp->S->loop = NULL;

@@ -3,46 +3,25 @@
 ** Watching long steps: they are reported while they still run, and may be
 ** made to yield. A thread only looks at the number of the step and signals
 ** the loop's own thread, whose handler arms a hook on the running coroutine.
-** Another does the same where a test is overdue: its step is stopped.
 */
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/core.h"
+#include "core/sentry.h"
 
 
-#define WATCHSIGNAL	SIGURG	/* ignored where nobody handles it */
-
-#define LATESLACK	20000000  /* ns for a turn that sees the limit */
-#define LATEPERIOD	50000000  /* ns between later attempts to stop one */
-#define LONGSLEEP	UINT64_C(3600000000000)
-
-/* lp->alarm: what the hook is asked to do */
+/* lp->watch.asked, alarm: what is to be done with the step */
 enum {REPORT = 1, SLICE = 2};
 
-struct las_Watchdog {
-  las_Loop *loop;
-  pthread_t thread, target;	/* its own; the one that runs the loop */
-  uv_mutex_t lock;
-  uv_cond_t wake;
-  int stop;		/* guarded by 'lock' */
-};
-
-/* the loop that this thread runs under a watchdog, how many it has, and who
-   handled their signal before */
-static __thread las_Loop *volatile watched = NULL;
-static __thread int ndogs = 0;
-static __thread struct sigaction former;
+#define CLOSEDEPTH	200	/* calls below a '__close' that are looked at */
 
 
 /*
 ** {==================================================================
-** The hook
+** Reports
 ** ===================================================================
 */
 
@@ -66,15 +45,43 @@ static int watchreport (lua_State *L) {
 }
 
 
+/* The same of a step that has ended before any hook came: job */
+static int reportended (lua_State *L) {
+  las_Loop *lp = las_state(L)->loop;
+  lua_State *A = lp->anchor;
+  lp->watch.job.watch.item.phase = 0;
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(A, LAS_AWATCHED);
+  lua_xmove(A, L, 1);
+  lua_pushnil(A);
+  lua_replace(A, LAS_AWATCHED);
+  lua_pushfstring(L, "a %s ran for %f s",
+                  lua_isnil(L, -1) ? "callback" : "step",
+                  (lua_Number)lp->watch.took / 1e9);
+  lua_setfield(L, -3, "message");
+  lua_setfield(L, -2, "task");
+  las_callhandler(L, lp);
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** The hook
+** ===================================================================
+*/
+
 /* Is the coroutine in the middle of the library's own Lua code, or in a
-   '__close'? A slice must not end there. */
-static int isdelicate (lua_State *L, las_State *S) {
+   '__close'? A slice must not end there. Lua finds a level by walking to it,
+   so looking at all levels of a deep recursion would take all its time. */
+static int mustnotslice (lua_State *L, const las_State *S) {
   lua_Debug ar;
   int level;
-  for (level = 0; lua_getstack(L, level, &ar); level++) {
+  for (level = 0; level < CLOSEDEPTH && lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sn", &ar);
-    if (level == 0 && S->libdir[0] != '\0' &&
-        strncmp(ar.source, S->libdir, strlen(S->libdir)) == 0)
+    if (level == 0 && las_isown(S, ar.source))
       return 1;
     if (ar.name != NULL && strcmp(ar.namewhat, "metamethod") == 0 &&
         strcmp(ar.name, "close") == 0)
@@ -88,68 +95,40 @@ static int mayslice (lua_State *L, las_Loop *lp) {
   las_Task *t = lp->current;
   return lp->driven == L && t->f.item.phase == LAS_RUNNING &&
          t->holdoff == 0 && (lp->watch.sliceall || t->sliced) &&
-         lua_isyieldable(L) && !isdelicate(L, lp->S);
+         lua_isyieldable(L) && !mustnotslice(L, lp->S);
 }
 
 
-/* Puts the user's hook back and does what was asked for. */
-void las_hookwatch (lua_State *L, lua_Debug *ar) {
-  las_State *S = las_pushstate(L);
-  las_Loop *lp = S->loop;
-  int asked;
-  (void)ar;
-  las_disarmhook(lp, L);
-  if (lp == NULL) {
-    lua_pop(L, 1);
-    return;
-  }
-  asked = (lp->watch.step == lp->watch.seen) ? lp->watch.alarm : 0;
-  lp->watch.alarm = 0;
-  if (asked & REPORT) {
-    lua_getiuservalue(L, -1, LAS_UWATCH);
+/* Ends the running step; the task goes on in its turn. */
+static void slice (lua_State *L, las_Loop *lp) {
+  if (las_takecancel(lp->current)) {
+    las_pushstate(L);
+    lua_getiuservalue(L, -1, LAS_URAISE);
+    lua_remove(L, -2);
     lua_call(L, 0, 0);
   }
-  if ((asked & SLICE) && mayslice(L, lp)) {
-    if (las_takecancel(lp->current)) {
-      lua_getiuservalue(L, -1, LAS_URAISE);
-      lua_call(L, 0, 0);
-    }
-    lua_pop(L, 1);
-    las_giveway(L, lp->current);
-    lp->current->f.item.flags |= LAS_FBARE;
-    lua_yield(L, 0);
-    return;
+  las_giveway(L, lp->current);
+  lp->current->f.item.flags |= LAS_FBARE;
+  lua_yield(L, 0);
+}
+
+
+static void actwatch (lua_State *L, las_Loop *lp, lua_Debug *ar) {
+  int asked = (lp->watch.step == lp->watch.seen) ? lp->watch.alarm : 0;
+  (void)ar;
+  lp->watch.alarm = 0;
+  if (asked & REPORT) {
+    las_pushstate(L);
+    lua_getiuservalue(L, -1, LAS_UWATCH);
+    lua_remove(L, -2);
+    lua_call(L, 0, 0);
   }
-  lua_pop(L, 1);
+  if ((asked & SLICE) && mayslice(L, lp))
+    slice(L, lp);
 }
 
 
-/* The run is at its time limit: stops the step or callback, wherever it is,
-   unless that has ended meanwhile. If it goes on it is stopped again, then at
-   each instruction until it is left. */
-void las_hooklate (lua_State *L, lua_Debug *ar) {
-  las_Loop *lp = las_pushstate(L)->loop;
-  int late = (lp != NULL && lp->limit != 0 && uv_hrtime() >= lp->limit &&
-              lp->turns == lp->watch.lateturn && !lp->spared);
-  int ismain = late && lp->main != NULL && lp->current == (void *)lp->main;
-  int level = 0;
-  lua_pop(L, 1);
-  if (!late || !lp->overdue)
-    las_disarmhook(lp, L);
-  if (!late || (ismain && lp->ending))
-    return;
-  if (ismain)
-    lp->overdue = LAS_TOLD;
-  else if (!lp->overdue)
-    lp->overdue = LAS_LATE;
-  while (lua_getstack(L, level, ar) && lua_getinfo(L, "l", ar) &&
-         ar->currentline <= 0)
-    level++;
-  luaL_where(L, level);
-  lua_pushliteral(L, "the time limit was reached");
-  lua_concat(L, 2);
-  lua_error(L);
-}
+static const las_Deed watch = {LAS_DWATCH, LUA_MASKCOUNT, actwatch};
 
 /* }================================================================== */
 
@@ -173,32 +152,18 @@ static void tellname (las_Loop *lp) {
 }
 
 
-static void onsignal (int sig) {
-  las_Loop *lp = watched;
-  lua_State *co;
-  int late;
-  (void)sig;
-  if (lp == NULL || lp->closed)
+static void notice (las_Loop *lp) {
+  lua_State *co = las_busythread(lp);
+  int asked = lp->watch.asked;
+  lp->watch.asked = 0;
+  if (co == NULL || asked == 0 || lp->watch.step != lp->watch.seen)
     return;
-  co = (lp->driven != NULL) ? lp->driven : lp->watch.calling ? lp->L : NULL;
-  late = lp->watch.late;
-  lp->watch.late = 0;
-  if (co != NULL && late && lp->turns == lp->watch.lateturn) {
-    las_armhook(lp, co, las_hooklate,
-                LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
+  if ((asked & REPORT) && (lp->watch.alarm & REPORT)) {
+    tellname(lp);
     return;
   }
-  if (co == NULL || lp->watch.asked == 0)
-    return;
-  if (lp->watch.asked & REPORT) {
-    if (lp->watch.alarm & REPORT) {
-      lp->watch.asked &= ~REPORT;
-      tellname(lp);
-      return;
-    }
-  }
-  if (las_armhook(lp, co, las_hookwatch, LUA_MASKCOUNT, 0))
-    lp->watch.alarm |= lp->watch.asked;
+  lp->watch.alarm |= asked;
+  las_armhook(lp, co, &watch);
 }
 
 /* }================================================================== */
@@ -211,202 +176,90 @@ static void onsignal (int sig) {
 */
 
 /* What the thread knows of the step it sees. */
-typedef struct Sight {
+typedef struct Dog {
+  las_Sentry sentry;	/* first */
   uint32_t step;	/* its number */
   uint64_t since;	/* first seen, or last sliced */
   uint64_t first;	/* first seen */
   int reports;		/* signals sent to have it reported */
-} Sight;
+} Dog;
 
 
-/* Looks once; sends a signal where the step is too long. */
-static void look (struct las_Watchdog *w, Sight *s) {
-  las_Loop *lp = w->loop;
+/* Is the step long enough to be reported, or to be named at least? */
+static int wantsreport (const las_Loop *lp, const Dog *d, uint64_t now) {
+  return lp->watch.limit != 0 &&
+         (d->reports == 0 ||
+          (d->reports == 1 && (lp->watch.alarm & REPORT))) &&
+         now - d->first >= lp->watch.limit * (uint64_t)(d->reports + 1);
+}
+
+
+static int look (las_Sentry *s) {
+  Dog *d = (Dog *)s;
+  las_Loop *lp = s->loop;
   uint64_t now = uv_hrtime();
   int ask = 0;
-  if ((lp->current == NULL && !lp->watch.calling) ||
-      lp->watch.step != s->step) {
-    s->step = lp->watch.step;
-    s->since = s->first = now;
-    s->reports = 0;
-    return;
+  if ((lp->current == NULL && !lp->calling) || lp->watch.step != d->step) {
+    d->step = lp->watch.step;
+    d->since = d->first = now;
+    d->reports = 0;
+    return 0;
   }
-  if (lp->watch.limit != 0 &&
-      (s->reports == 0 || (s->reports == 1 && (lp->watch.alarm & REPORT))) &&
-      now - s->first >= lp->watch.limit * (uint64_t)(s->reports + 1)) {
-    lp->watch.since = s->first;
-    s->reports++;
+  if (wantsreport(lp, d, now)) {
+    lp->watch.since = d->first;
+    d->reports++;
     ask |= REPORT;
   }
-  if (lp->watch.slice != 0 && now - s->since >= lp->watch.slice) {
-    s->since = now;
+  if (lp->watch.slice != 0 && now - d->since >= lp->watch.slice) {
+    d->since = now;
     ask |= SLICE;
   }
   if (ask != 0) {
-    lp->watch.seen = s->step;
+    lp->watch.seen = d->step;
     lp->watch.asked = ask;
-    pthread_kill(w->target, WATCHSIGNAL);
   }
+  return ask != 0;
 }
 
 
-static void *watch (void *arg) {
-  struct las_Watchdog *w = (struct las_Watchdog *)arg;
-  las_Loop *lp = w->loop;
-  Sight s;
-  memset(&s, 0, sizeof(s));
-  uv_mutex_lock(&w->lock);
-  while (!w->stop) {
-    uint64_t period = lp->watch.limit;
-    if (period == 0 || (lp->watch.slice != 0 && lp->watch.slice < period))
-      period = lp->watch.slice;
-    period = (period / 4 > 500000) ? period / 4 : 500000;
-    uv_cond_timedwait(&w->wake, &w->lock, period);
-    if (!w->stop)
-      look(w, &s);
-  }
-  uv_mutex_unlock(&w->lock);
-  return NULL;
+static uint64_t rest (las_Sentry *s) {
+  const las_Loop *lp = s->loop;
+  uint64_t period = lp->watch.limit;
+  if (period == 0 || (lp->watch.slice != 0 && lp->watch.slice < period))
+    period = lp->watch.slice;
+  return (period / 4 > 500000) ? period / 4 : 500000;
 }
 
 
-/* How long to sleep before the next look at a run with a time limit. */
-static uint64_t sleeptime (uint64_t limit, int looks) {
-  uint64_t now = uv_hrtime();
-  if (limit == 0 || limit > now + LONGSLEEP)
-    return LONGSLEEP;
-  if (limit > now)
-    return limit - now;
-  return (looks == 1) ? LATESLACK : LATEPERIOD;
-}
-
-
-/* Sleeps until the time limit of the run. The loop sees that itself, unless
-   it is busy: a turn that was there at the look before is stopped. */
-static void *waitlate (void *arg) {
-  struct las_Watchdog *w = (struct las_Watchdog *)arg;
-  las_Loop *lp = w->loop;
-  uint64_t seen = 0;
-  int looks = 0;  /* past the limit */
-  uv_mutex_lock(&w->lock);
-  while (!w->stop) {
-    uint64_t limit;
-    uv_cond_timedwait(&w->wake, &w->lock, sleeptime(lp->limit, looks));
-    limit = lp->limit;
-    if (w->stop || limit == 0 || uv_hrtime() < limit)
-      continue;
-    if (looks++ > 0 && lp->turns == seen) {
-      lp->watch.lateturn = seen;
-      lp->watch.late = 1;
-      pthread_kill(w->target, WATCHSIGNAL);
-    }
-    seen = lp->turns;
-  }
-  uv_mutex_unlock(&w->lock);
-  return NULL;
-}
-
-
-/* Stands for the thread of a loop that belongs to another process: so the end
-   of the step that was forked is noted. */
-static struct las_Watchdog foreign;
-
-
-void las_forkwatch (las_Loop *lp) {
+static void startdog (las_Loop *lp) {
+  static const las_SentryKind kind = {sizeof(Dog), rest, look, notice};
   if (lp->watch.dog == NULL)
-    lp->watch.dog = &foreign;
+    lp->watch.dog = las_startsentry(lp, &kind);
 }
 
 
-static void endthread (struct las_Watchdog *w) {
-  int running;
-  uv_mutex_lock(&w->lock);
-  running = !w->stop;
-  w->stop = 1;
-  uv_cond_signal(&w->wake);
-  uv_mutex_unlock(&w->lock);
-  if (running)
-    pthread_join(w->thread, NULL);
-  uv_cond_destroy(&w->wake);
-  uv_mutex_destroy(&w->lock);
-}
-
-
-static void stop (struct las_Watchdog **place) {
-  struct las_Watchdog *w = *place;
-  if (w == NULL || w == &foreign)
-    return;
-  *place = NULL;
-  if (w->loop->closed != LAS_FOREIGN)
-    endthread(w);
-  else  /* a fork takes no threads along */
-    las_forkwatch(w->loop);
-  if (--ndogs == 0) {
-    sigaction(WATCHSIGNAL, &former, NULL);
-    watched = NULL;
-  }
-  free(w);
-}
-
-
-/* Without memory or threads nothing is watched. */
-static void start (las_Loop *lp, struct las_Watchdog **place,
-                   void *(*f) (void *)) {
-  struct las_Watchdog *w;
-  sigset_t all, old;
-  int err;
-  w = (struct las_Watchdog *)calloc(1, sizeof(*w));
-  if (w == NULL)
-    return;
-  w->loop = lp;
-  w->target = pthread_self();
-  uv_mutex_init(&w->lock);
-  uv_cond_init(&w->wake);
-  if (ndogs++ == 0) {
-    struct sigaction sa;
-    memset(&sa, 0, sizeof(sa));
-    sa.sa_handler = onsignal;
-    sa.sa_flags = SA_RESTART;
-    sigemptyset(&sa.sa_mask);
-    watched = lp;
-    sigaction(WATCHSIGNAL, &sa, &former);
-  }
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  err = pthread_create(&w->thread, NULL, f, w);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  *place = w;
-  if (err != 0) {
-    w->stop = 1;
-    stop(place);
-  }
-}
-
-
-/* Starts the threads for which there is anything to watch. */
-void las_startwatch (las_Loop *lp) {
-  if (watched != NULL && watched != lp)
-    return;
-  if (lp->watch.dog == NULL && (lp->watch.limit != 0 || lp->watch.slice != 0))
-    start(lp, &lp->watch.dog, watch);
-  if (lp->watch.clock == NULL && lp->limit != 0)
-    start(lp, &lp->watch.clock, waitlate);
-}
-
-
-void las_stopwatch (las_Loop *lp) {
+static void stopdog (las_Loop *lp) {
+  las_stopsentry(lp->watch.dog);
+  lp->watch.dog = NULL;
   las_dropsince(lp);
-  stop(&lp->watch.dog);
-  stop(&lp->watch.clock);
-  lp->watch.late = 0;
-  if (lp->L != NULL && lua_gethook(lp->L) == las_hooklate)
-    las_disarmhook(lp, lp->L);  /* no callback ran any more */
 }
 
+/* }================================================================== */
 
-/* A step begins: its name must be at hand where nothing can be asked. */
-void las_notestep (las_Loop *lp, las_Task *t) {
+
+/*
+** {==================================================================
+** The instrument
+** ===================================================================
+*/
+
+/* Its name must be at hand where nothing can be asked. */
+static void notename (las_Loop *lp, const las_Task *t) {
   lua_State *A = lp->anchor;
+  if (t == NULL) {
+    snprintf(lp->watch.name, sizeof(lp->watch.name), "a callback");
+    return;
+  }
   lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
   if (las_getextra(A, -1, LAS_XNAME) == LUA_TSTRING)
     snprintf(lp->watch.name, sizeof(lp->watch.name), "%s",
@@ -415,25 +268,88 @@ void las_notestep (las_Loop *lp, las_Task *t) {
     snprintf(lp->watch.name, sizeof(lp->watch.name), "Task-%llu",
              (unsigned long long)t->id);
   lua_pop(A, 2);
+}
+
+
+static void onstep (las_Loop *lp, las_Task *t) {
+  notename(lp, t);
   lp->watch.began = uv_hrtime();
+  lp->watch.alarm = 0;
   lp->watch.step++;
 }
 
 
-void las_notecall (las_Loop *lp) {
-  snprintf(lp->watch.name, sizeof(lp->watch.name), "a callback");
-  lp->watch.began = uv_hrtime();
-  lp->watch.step++;
-  lp->watch.calling = 1;
+static void watchanew (las_Loop *lp);
+static void setlimit (las_Loop *lp);
+
+
+/* The hook has not come before the end of the step: a job reports it, before
+   anything else runs. */
+static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
+  lua_State *A = lp->anchor;
+  las_Item *job = &lp->watch.job.watch.item;
+  lp->watch.alarm = 0;
+  if (job->phase) {  /* two in one poll */
+    tellname(lp);
+    return;
+  }
+  if (t != NULL)
+    lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
+  else
+    lua_pushnil(A);
+  lua_replace(A, LAS_AWATCHED);
+  lp->watch.took = took;
+  job->type = LAS_JOB;
+  job->phase = 1;
+  lp->watch.job.run = reportended;
+  las_queuefirst(lp, job);
 }
 
 
-void las_noteend (las_Loop *lp) {
+static void onstepped (las_Loop *lp, las_Task *t) {
   uint64_t took = uv_hrtime() - lp->watch.began;
   if (las_unlikely(lp->closed == LAS_FOREIGN))
     las_leaverun(lp);
   if (took > lp->longest)
     lp->longest = took;
+  if (lp->driven == NULL && (lp->watch.alarm & REPORT))
+    queuereport(lp, t, took);
+  if (t != NULL)
+    las_notesince(lp, t);
+}
+
+
+static void onrun (las_Loop *lp, int begins) {
+  if (begins)
+    startdog(lp);
+  else
+    stopdog(lp);
+}
+
+
+static void onslice (las_Loop *lp, uint64_t slice) {
+  if (lp->watch.slice == 0 || slice < lp->watch.slice)
+    lp->watch.slice = slice;
+  watchanew(lp);
+}
+
+
+static const las_Instrument instrument = {
+  onrun, onstep, onstepped, onslice, setlimit, stopdog
+};
+
+
+/* What is watched has changed. */
+static void watchanew (las_Loop *lp) {
+  if (lp->watch.limit == 0 && lp->watch.slice == 0) {
+    stopdog(lp);
+    lp->instrument = NULL;
+  }
+  else {
+    lp->instrument = &instrument;
+    if (lp->L != NULL)
+      startdog(lp);
+  }
 }
 
 /* }================================================================== */
@@ -443,22 +359,21 @@ void las_noteend (las_Loop *lp) {
 static uint64_t optspan (lua_State *L, int i) {
   if (lua_isnoneornil(L, i))
     return 0;
-  luaL_argcheck(L, las_checkseconds(L, i) > 0, i, "a positive time expected");
+  las_argcheck(L, las_checkseconds(L, i) > 0, i, "a positive time expected");
   return las_moment(lua_tonumber(L, i));
 }
 
 
 /* The limit is the shorter one of the program's own and of debug mode. */
-void las_debugwatch (las_Loop *lp) {
+static void setlimit (las_Loop *lp) {
   uint64_t slow = lp->debug ? las_moment(lp->slow) : 0;
-  las_stopwatch(lp);
   if (lp->debug && slow == 0)
     slow = 1;
+  stopdog(lp);
   lp->watch.limit = lp->watch.own;
   if (slow != 0 && (lp->watch.own == 0 || slow < lp->watch.own))
     lp->watch.limit = slow;
-  if (lp->L != NULL)
-    las_startwatch(lp);
+  watchanew(lp);
 }
 
 
@@ -467,34 +382,37 @@ void las_debugwatch (las_Loop *lp) {
 static int core_watch (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   uint64_t limit = optspan(L, 2), slice = optspan(L, 3);
-  las_stopwatch(lp);
   lp->watch.own = limit;
   lp->watch.slice = slice;
   lp->watch.sliceall = (slice != 0);
-  las_debugwatch(lp);
+  setlimit(lp);
   return 0;
 }
 
 
-uint64_t las_optslice (lua_State *L, int i) {
-  lua_Number slice = 0;
-  if (lua_getfield(L, i, "time_slice") != LUA_TNIL) {
-    slice = lua_tonumber(L, -1);
-    las_argcheck(L, slice > 0, i,
-                 "option 'time_slice' must be a positive time in seconds");
-  }
-  lua_pop(L, 1);
-  return las_moment(slice);
+static int loop_set_debug (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  luaL_checkany(L, 2);
+  lp->debug = (uint8_t)lua_toboolean(L, 2);
+  lp->origins |= lp->debug;
+  setlimit(lp);
+  return 0;
 }
 
 
-void las_slicetask (las_Task *t, uint64_t slice) {
-  las_Loop *lp = t->f.loop;
-  t->sliced = 1;
-  if (lp->watch.slice == 0 || slice < lp->watch.slice)
-    lp->watch.slice = slice;
-  if (lp->L != NULL)
-    las_startwatch(lp);
+static int loop_get_debug (lua_State *L) {
+  lua_pushboolean(L, las_checkloop(L, 1)->debug);
+  return 1;
+}
+
+
+static int loop_set_slow_callback_duration (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  lua_Number slow = las_checkseconds(L, 2);
+  las_argcheck(L, slow >= 0, 2, "a time in seconds expected");
+  lp->slow = slow;
+  setlimit(lp);
+  return 0;
 }
 
 
@@ -508,22 +426,21 @@ static int core_hold_off (lua_State *L) {
 }
 
 
-/* set_libdir(prefix): what the source of the library's own Lua starts with */
-static int core_set_libdir (lua_State *L) {
-  snprintf(las_state(L)->libdir, sizeof(las_state(L)->libdir), "%s",
-           luaL_checkstring(L, 1));
-  return 0;
-}
-
-
 void las_openwatchdog (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"watch", core_watch},
     {"hold_off", core_hold_off},
-    {"set_libdir", core_set_libdir},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"set_debug", loop_set_debug},
+    {"get_debug", loop_get_debug},
+    {"set_slow_callback_duration", loop_set_slow_callback_duration},
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);
+  las_addmethods(L, state, LAS_TLOOP, methods);
+  ((las_State *)lua_touserdata(L, state))->slicer = &instrument;
   lua_pushvalue(L, state);
   lua_pushcclosure(L, watchreport, 1);
   lua_setiuservalue(L, state, LAS_UWATCH);

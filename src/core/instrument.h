@@ -1,0 +1,25 @@
+/*
+** instrument.h
+** An instrument watches what a loop runs: steps of tasks, and callbacks.
+** A loop has one at most, and none while nobody watches.
+*/
+
+#ifndef las_instrument_h
+#define las_instrument_h
+
+#include "core/base.h"
+
+
+/* Nothing here may raise or call Lua. 't' is NULL where a callback runs. */
+typedef struct las_Instrument {
+  void (*run) (las_Loop *lp, int begins);	/* a run begins, or ends */
+  void (*step) (las_Loop *lp, las_Task *t);	/* it is about to run */
+  void (*stepped) (las_Loop *lp, las_Task *t);	/* it has run; raises only
+			in a process that was forked meanwhile */
+  void (*slice) (las_Loop *lp, uint64_t ns);	/* some tasks are to give way
+			after so long; the loop need not have it yet */
+  void (*debug) (las_Loop *lp);	/* the same of debug mode */
+  void (*close) (las_Loop *lp);
+} las_Instrument;
+
+#endif
