@@ -4,7 +4,11 @@
 */
 
 #include "core/core.h"
-#include "net/net.h"
+#include "net/connect.h"
+#include "net/reader.h"
+#include "net/resolver.h"
+#include "net/server.h"
+#include "net/writer.h"
 #include "sync/lock.h"
 
 
@@ -62,7 +66,6 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   las_openconnect(L, state);
   las_openresolver(L, state);
   las_openserver(L, state);
-  las_openbind(L, state);
   lua_setfield(L, -2, "api");
   return 1;
 }

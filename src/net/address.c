@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "net/net.h"
+#include "net/address.h"
 
 
 static int porto (const struct sockaddr *sa) {
@@ -95,6 +95,20 @@ int las_pushaddress (lua_State *L, const struct sockaddr_storage *sa,
     return 2;
   }
   return 0;
+}
+
+
+void las_pushendpoint (lua_State *L, const struct sockaddr_storage *sa,
+                       socklen_t len) {
+  lua_createtable(L, 0, 3);
+  if (las_pushaddress(L, sa, len) == 2) {
+    lua_setfield(L, -3, "port");
+    lua_setfield(L, -2, "host");
+    lua_pushstring(L, (sa->ss_family == AF_INET6) ? "inet6" : "inet");
+    lua_setfield(L, -2, "family");
+  }
+  else
+    lua_setfield(L, -2, "path");
 }
 
 

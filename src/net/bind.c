@@ -1,6 +1,6 @@
 /*
 ** bind.c
-** The listening sockets of a server: made, bound and closed.
+** The listening sockets of a server: bound, listening and closed. No Lua here.
 */
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net/listener.h"
+#include "net/bind.h"
 
 
 static void onpollclosed (uv_handle_t *h) {
@@ -128,33 +128,13 @@ static int addsocket (las_Listener *s, int fd, const char *path) {
 }
 
 
-/* bind(server, host, port, reuse_address, reuse_port): binds a socket more;
-   returns the port. Only the Lua layer calls it. */
-static int core_bind (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
-  struct sockaddr_storage sa;
-  socklen_t len = sizeof(sa);
-  char text[LAS_ADDRESS];
-  int fd, err = las_parseaddress(luaL_checkstring(L, 2),
-                                 (int)luaL_checkinteger(L, 3), &sa);
-  las_checkopen(L, s);
-  if (err != 0)
-    return las_oserror(L, err, "bind", lua_tostring(L, 2));
-  fd = opensocket((struct sockaddr *)&sa,
-                  (sa.ss_family == AF_INET6) ? sizeof(struct sockaddr_in6)
-                                             : sizeof(struct sockaddr_in),
-                  lua_toboolean(L, 4), lua_toboolean(L, 5));
-  if (fd < 0) {
-    las_addresstext((struct sockaddr *)&sa, text);
-    return las_oserror(L, fd, "bind", text);
-  }
-  getsockname(fd, (struct sockaddr *)&sa, &len);
-  err = addsocket(s, fd, NULL);
-  if (err != 0)
-    return las_oserror(L, err, "bind", lua_tostring(L, 2));
-  if (las_pushaddress(L, &sa, len) != 2)
-    lua_pushnil(L);
-  return 1;
+int las_bind (las_Listener *s, const struct sockaddr *sa, int reuseaddress,
+              int reuseport) {
+  int fd = opensocket(sa, (sa->sa_family == AF_INET6)
+                              ? sizeof(struct sockaddr_in6)
+                              : sizeof(struct sockaddr_in),
+                      reuseaddress, reuseport);
+  return (fd < 0) ? fd : addsocket(s, fd, NULL);
 }
 
 
@@ -177,16 +157,11 @@ static int isstale (const struct sockaddr_un *sa) {
 }
 
 
-/* bind_unix(server, path). Only the Lua layer calls it. */
-static int core_bind_unix (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
-  size_t n;
-  const char *path = luaL_checklstring(L, 2, &n);
+int las_bindunix (las_Listener *s, const char *path, size_t n) {
   struct sockaddr_un sa;
-  int fd, err;
-  las_checkopen(L, s);
+  int fd;
   if (n >= sizeof(sa.sun_path))
-    return las_oserror(L, UV_ENAMETOOLONG, "bind", path);
+    return UV_ENAMETOOLONG;
   memset(&sa, 0, sizeof(sa));
   sa.sun_family = AF_UNIX;
   memcpy(sa.sun_path, path, n);
@@ -195,18 +170,5 @@ static int core_bind_unix (lua_State *L) {
     unlink(path);
     fd = opensocket((struct sockaddr *)&sa, sizeof(sa), 0, 0);
   }
-  if (fd < 0)
-    return las_oserror(L, fd, "bind", path);
-  err = addsocket(s, fd, path);
-  return (err == 0) ? 0 : las_oserror(L, err, "bind", path);
-}
-
-
-void las_openbind (lua_State *L, int state) {
-  static const luaL_Reg funcs[] = {
-    {"bind", core_bind},
-    {"bind_unix", core_bind_unix},
-    {NULL, NULL}
-  };
-  las_setfuncs(L, state, funcs);
+  return (fd < 0) ? fd : addsocket(s, fd, path);
 }

@@ -1,12 +1,12 @@
 /*
 ** buffer.c
-** Bytes that came and that nobody took yet. No Lua here.
+** Received bytes that have not been read yet. No Lua here.
 */
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/net.h"
+#include "net/buffer.h"
 
 
 #define MINSIZE	1024

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "net/net.h"
+#include "net/connect.h"
+#include "net/pair.h"
+#include "net/reader.h"
 
 
 /* stack of a connecting call: address as text, port or nil, options, reader,

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "net/listener.h"
+#include "net/loss.h"
+#include "net/pair.h"
 
 
 #define BATCH	64		/* connections accepted in a row */
@@ -83,8 +85,8 @@ static void onretry (las_Watch *w, las_Future *f) {
 }
 
 
-/* recover unlinks: stand in the list again while this is told */
-static void onfreed (las_Watch *w, las_Future *f) {
+/* Firing has unlinked it: it stands in the list again as long as it starves. */
+static void onroom (las_Watch *w, las_Future *f) {
   las_Listener *s = las_owner(w, las_Listener, freed);
   (void)f;
   las_append(&s->loop->freed, &w->item);
@@ -121,24 +123,23 @@ void las_wakeclosers (las_Listener *s) {
 }
 
 
-void las_disconnected (las_Stream *st) {
-  las_Listener *s = st->server;
+static void onclosed (las_Stream *st) {
+  las_Listener *s = (las_Listener *)st->owner;
   s->nopen--;
   if (s->loop != NULL) {
     if (s->serving && s->nopen + 1 == s->max)
       las_updatepolls(s);
     las_wakeclosers(s);
   }
-  if (st->done.told == NULL)
-    las_leaveserver(st);  /* else its handler does so */
 }
 
 
-void las_leaveserver (las_Stream *st) {
-  las_Listener *s = st->server;
-  st->server = NULL;
-  las_unreflistener(s);
+static void onfreed (las_Stream *st) {
+  las_unreflistener((las_Listener *)st->owner);
 }
+
+
+static const las_Keeper keeper = {onclosed, onfreed};
 
 
 /* The handler failed, of the loss of its own connection ('lost') or of
@@ -160,7 +161,7 @@ static void onfailed (las_Listener *s, las_Future *f, int lost) {
 /* The handler has ended: what it wrote goes out, unless it failed. */
 static void handled (las_Stream *st, las_Future *f, int lost) {
   if (f->item.state == LAS_FAILED)
-    onfailed(st->server, f, lost);
+    onfailed((las_Listener *)st->owner, f, lost);
   if (f->item.state == LAS_FINISHED)
     las_closestream(st);
   else
@@ -230,7 +231,8 @@ static int acceptfd (int fd, struct sockaddr_storage *sa) {
 /* Ties the stream to the server, until it is closed and its handler over.
    C only. */
 static void join (las_Listener *s, las_Stream *st) {
-  st->server = s;
+  st->keeper = &keeper;
+  st->owner = s;
   s->refs++;
   s->nopen++;
   st->refs++;
@@ -422,5 +424,5 @@ void las_initlistener (las_Listener *s) {
   s->job.run = runaccept;
   s->retry.item.type = s->freed.item.type = LAS_WATCH;
   s->retry.told = onretry;
-  s->freed.told = onfreed;
+  s->freed.told = onroom;
 }

@@ -1,6 +1,6 @@
 /*
 ** listener.h
-** What a server is made of: listening sockets, and who accepts from them.
+** Listeners: what a server is made of, and accepting.
 */
 
 #ifndef las_listener_h
@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "net/net.h"
+#include "net/transport.h"
 
 
 typedef struct las_Socket {
@@ -54,12 +54,6 @@ enum {LAS_SHANDLER = 1, LAS_SLOOP, LAS_SCONTEXT, LAS_NSERVER = LAS_SCONTEXT};
 
 LAS_API void las_unreflistener (las_Listener *s);
 
-/* The server at 1. */
-LAS_API las_Listener *las_checkserver (lua_State *L);
-/* Raises if it is closed. */
-LAS_API void las_checkopen (lua_State *L, const las_Listener *s);
-
-/* Accepting: listener.c */
 LAS_API void las_initlistener (las_Listener *s);  /* it is zeroed */
 /* Starts or stops all polls, as the state asks. */
 LAS_API void las_updatepolls (las_Listener *s);
@@ -69,11 +63,5 @@ LAS_API void las_endstarving (las_Listener *s);
 LAS_API void las_wakeclosers (las_Listener *s);
 /* The loop does not hold the server any more. */
 LAS_API void las_letgolistener (las_Listener *s);
-
-/* Listening: bind.c */
-/* Makes all sockets listen that are only bound. Returns libuv's error, and the
-   socket that it is about. C only. */
-LAS_API int las_listen (las_Listener *s, las_Socket **failed);
-LAS_API void las_closesockets (las_Listener *s);
 
 #endif

@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/net.h"
+#include "core/core.h"
+#include "net/address.h"
+#include "net/resolver.h"
 
 
 #define STACKSIZE	(512 << 10)	/* of a thread, bytes */
@@ -202,13 +204,7 @@ static int family (lua_State *L, int i) {
 static void pushinfo (lua_State *L, const struct addrinfo *info) {
   struct sockaddr_storage sa;
   memcpy(&sa, info->ai_addr, info->ai_addrlen);
-  lua_createtable(L, 0, 3);
-  if (las_pushaddress(L, &sa, info->ai_addrlen) == 2) {
-    lua_setfield(L, -3, "port");
-    lua_setfield(L, -2, "host");
-    lua_pushstring(L, (info->ai_family == AF_INET6) ? "inet6" : "inet");
-    lua_setfield(L, -2, "family");
-  }
+  las_pushendpoint(L, &sa, info->ai_addrlen);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 

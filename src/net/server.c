@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "net/listener.h"
+#include "net/bind.h"
+#include "net/server.h"
 
 
 typedef struct Box {
@@ -70,7 +71,7 @@ static las_Listener *toserver (lua_State *L) {
 }
 
 
-las_Listener *las_checkserver (lua_State *L) {
+static las_Listener *checkserver (lua_State *L) {
   las_Listener *s = toserver(L);
   if (las_unlikely(s == NULL))
     luaL_error(L, "the server is closed");
@@ -78,7 +79,7 @@ las_Listener *las_checkserver (lua_State *L) {
 }
 
 
-void las_checkopen (lua_State *L, const las_Listener *s) {
+static void checkopen (lua_State *L, const las_Listener *s) {
   if (s->closed)
     luaL_error(L, "the server is closed");
 }
@@ -128,6 +129,43 @@ static int core_new_server (lua_State *L) {
   s->res.kind = &serverkind;
   las_adopt(lp, &s->res);
   return 1;
+}
+
+
+/* bind(server, host, port, reuse_address, reuse_port): binds a socket more;
+   returns the port. Only the Lua layer calls it. */
+static int core_bind (lua_State *L) {
+  las_Listener *s = checkserver(L);
+  const char *host = luaL_checkstring(L, 2);
+  struct sockaddr_storage sa;
+  socklen_t len = sizeof(sa);
+  char text[LAS_ADDRESS];
+  int err = las_parseaddress(host, (int)luaL_checkinteger(L, 3), &sa);
+  checkopen(L, s);
+  if (err != 0)
+    return las_oserror(L, err, "bind", host);
+  err = las_bind(s, (struct sockaddr *)&sa, lua_toboolean(L, 4),
+                 lua_toboolean(L, 5));
+  if (err != 0) {
+    las_addresstext((struct sockaddr *)&sa, text);
+    return las_oserror(L, err, "bind", text);
+  }
+  getsockname(s->sockets->fd, (struct sockaddr *)&sa, &len);
+  if (las_pushaddress(L, &sa, len) != 2)
+    lua_pushnil(L);
+  return 1;
+}
+
+
+/* bind_unix(server, path). Only the Lua layer calls it. */
+static int core_bind_unix (lua_State *L) {
+  las_Listener *s = checkserver(L);
+  size_t n;
+  const char *path = luaL_checklstring(L, 2, &n);
+  int err;
+  checkopen(L, s);
+  err = las_bindunix(s, path, n);
+  return (err == 0) ? 0 : las_oserror(L, err, "bind", path);
 }
 
 /* }================================================================== */
@@ -185,10 +223,10 @@ static int raiselisten (lua_State *L, int err, const las_Socket *k) {
 
 /* start_serving(): does not suspend */
 static int server_start_serving (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
+  las_Listener *s = checkserver(L);
   las_Socket *failed;
   int err;
-  las_checkopen(L, s);
+  checkopen(L, s);
   err = las_listen(s, &failed);
   if (err != 0)
     return raiselisten(L, err, failed);
@@ -202,7 +240,7 @@ static int server_start_serving (lua_State *L) {
 
 /* stop_accepting(): newcomers wait until start_serving */
 static int server_stop_accepting (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
+  las_Listener *s = checkserver(L);
   if (s->serving) {
     las_endstarving(s);
     s->serving = 0;
@@ -214,9 +252,9 @@ static int server_stop_accepting (lua_State *L) {
 
 /* serve_forever(): until the server is closed, or closes it if cancelled */
 static int server_serve_forever (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
+  las_Listener *s = checkserver(L);
   las_Task *t = checkwaiter(L, s, "serve_forever");
-  las_checkopen(L, s);
+  checkopen(L, s);
   if (s->forever != NULL)
     return luaL_error(L, "another task is in serve_forever already");
   if (t->f.item.flags & LAS_FMUST)
@@ -249,13 +287,13 @@ static int waitserverk (lua_State *L, int status, lua_KContext ctx) {
   las_Task *t = las_checkwake(L);
   (void)status;
   (void)ctx;
-  return waitserver(L, las_checkserver(L), t);
+  return waitserver(L, checkserver(L), t);
 }
 
 
 /* wait_closed(): closed, and no connection is left */
 static int server_wait_closed (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
+  las_Listener *s = checkserver(L);
   las_Task *t = checkwaiter(L, s, "wait_closed");
   if (las_spent(t->f.loop)) {
     las_giveway(L, t);
@@ -288,7 +326,7 @@ static int server_is_serving (lua_State *L) {
 
 /* sockets(): list of {host =, port =, family =} or {path =} */
 static int server_sockets (lua_State *L) {
-  las_Listener *s = las_checkserver(L);
+  las_Listener *s = checkserver(L);
   lua_Integer n = 0;
   las_Socket *k;
   lua_newtable(L);
@@ -301,15 +339,7 @@ static int server_sockets (lua_State *L) {
     socklen_t len = sizeof(sa);
     memset(&sa, 0, sizeof(sa));
     getsockname(k->fd, (struct sockaddr *)&sa, &len);
-    lua_createtable(L, 0, 3);
-    if (las_pushaddress(L, &sa, len) == 2) {
-      lua_setfield(L, -3, "port");
-      lua_setfield(L, -2, "host");
-      lua_pushstring(L, (sa.ss_family == AF_INET6) ? "inet6" : "inet");
-      lua_setfield(L, -2, "family");
-    }
-    else
-      lua_setfield(L, -2, "path");
+    las_pushendpoint(L, &sa, len);
     lua_rawseti(L, -2, n--);
   }
   return 1;
@@ -319,10 +349,10 @@ static int server_sockets (lua_State *L) {
 /* Ends all connections by 'end', which only marks them: they leave the
    loop's list later, when their handles are closed. */
 static int endclients (lua_State *L, void (*end) (las_Stream *st)) {
-  las_Listener *s = las_checkserver(L);
+  las_Listener *s = checkserver(L);
   las_Resource *r = (s->loop != NULL) ? s->loop->resources : NULL;
   for (; r != NULL; r = r->next) {
-    if (las_isstream(r) && las_owner(r, las_Stream, res)->server == s)
+    if (las_isstream(r) && las_owner(r, las_Stream, res)->owner == s)
       end(las_owner(r, las_Stream, res));
   }
   return 0;
@@ -341,7 +371,7 @@ static int server_abort_clients (lua_State *L) {
 
 /* stats(): what became of those who came, as numbers */
 static int server_stats (lua_State *L) {
-  const las_Listener *s = las_checkserver(L);
+  const las_Listener *s = checkserver(L);
   const struct { const char *name; uint64_t n; } fields[] = {
     {"accepted", s->count.accepted}, {"active", s->nopen},
     {"refused", s->count.refused}, {"handshake_errors", 0},
@@ -383,6 +413,8 @@ static int server_tostring (lua_State *L) {
 void las_openserver (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"new_server", core_new_server},
+    {"bind", core_bind},
+    {"bind_unix", core_bind_unix},
     {NULL, NULL}
   };
   static const luaL_Reg methods[] = {

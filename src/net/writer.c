@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/net.h"
+#include "net/loss.h"
+#include "net/writer.h"
 
 
 #define BIG	(64 << 10)	/* a string from here on is kept by reference */

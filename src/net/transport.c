@@ -1,42 +1,22 @@
 /*
-** stream.c
-** A libuv stream handle with a reader and a writer on it.
-** The memory lives until the handle is closed and both userdata are gone.
+** transport.c
+** Transports: a libuv stream, what it has not sent yet, and its end.
+** A transport knows no reader, only the sink that takes what comes.
 */
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/net.h"
-
-
-las_Stream *las_pushstream (lua_State *L, las_Loop *lp, uint32_t limit,
-                            int isunix) {
-  void *reader = las_newreader(L), *writer = las_newwriter(L);
-  las_Stream *s = (las_Stream *)calloc(1, offsetof(las_Stream, uv) +
-                                          (isunix ? sizeof(uv_pipe_t)
-                                                  : sizeof(uv_tcp_t)));
-  if (s == NULL)
-    luaL_error(L, "not enough memory");
-  las_joinreader(reader, s);
-  las_joinwriter(writer, s);
-  s->loop = lp;
-  s->r.limit = limit;
-  s->high = LAS_HIGH;
-  s->low = LAS_HIGH / 4;
-  s->closed = 1;  /* until it is opened */
-  return s;
-}
+#include "net/transport.h"
 
 
 static void freestream (las_Stream *s) {
-  las_buffree(&s->r.in);
-  free(s);
+  if (s->keeper != NULL)
+    s->keeper->freed(s);
+  s->sink->free(s);
 }
 
 
-/* A userdata is gone. With none left nobody can close the stream: it closes
-   itself, once all is sent. */
 void las_unref (las_Stream *s) {
   s->refs--;
   if (s->refs == 0)
@@ -55,7 +35,6 @@ void las_unref (las_Stream *s) {
 static void dropclosed (las_Resource *res) {
   las_Stream *s = las_owner(res, las_Stream, res);
   s->done.told = NULL;
-  las_leaveserver(s);
   las_unref(s);
 }
 
@@ -63,28 +42,32 @@ static void dropclosed (las_Resource *res) {
 static const las_ResourceKind handlingkind = {NULL, dropclosed};
 
 
+/* A descriptor is free again: those that ran out of them may go on. */
+static void firefreed (las_Loop *lp) {
+  while (lp->freed != NULL) {
+    las_Item *it = lp->freed;
+    las_unlink(&lp->freed, it);
+    las_tell(lp, it, NULL);
+  }
+}
+
+
 static void onclosed (uv_handle_t *h) {
   las_Stream *s = (las_Stream *)h->data;
   las_Loop *lp = s->loop;
   s->closed = 1;
-  s->loop = NULL;
   if (lp != NULL) {
     if (s->done.told == NULL)
       las_disown(lp, &s->res);
     else
       s->res.kind = &handlingkind;
     las_wakeall(&s->closers);
-    if (s->r.excepted)
-      las_release(lp, s->r.exception);
-    s->r.excepted = 0;
-    while (lp->freed != NULL) {
-      las_Item *it = lp->freed;
-      las_unlink(&lp->freed, it);
-      las_tell(lp, it, NULL);
-    }
+    s->sink->gone(s);
+    firefreed(lp);
   }
-  if (s->server != NULL)
-    las_disconnected(s);
+  s->loop = NULL;
+  if (s->keeper != NULL)
+    s->keeper->closed(s);
   if (--s->refs == 0)
     freestream(s);
 }
@@ -92,10 +75,8 @@ static void onclosed (uv_handle_t *h) {
 
 void las_handled (las_Loop *lp, las_Stream *s) {
   s->done.told = NULL;
-  if (s->closed) {
+  if (s->closed)
     las_disown(lp, &s->res);
-    las_leaveserver(s);
-  }
   las_unref(s);
 }
 
@@ -104,9 +85,10 @@ void las_handled (las_Loop *lp, las_Stream *s) {
 static void drop (las_Resource *res) {
   las_Stream *s = las_owner(res, las_Stream, res);
   s->loop = NULL;
-  s->closing = s->r.eof = 1;
+  s->closing = s->ended = 1;
   s->drains = s->closers = NULL;
-  s->r.waiter = s->connecting = NULL;
+  s->connecting = NULL;
+  s->sink->gone(s);
   if (s->done.told != NULL) {  /* it will never be told */
     s->done.told = NULL;
     s->refs--;
@@ -126,7 +108,7 @@ int las_isstream (const las_Resource *r) {
 
 
 /* The handle is there: it belongs to the loop from now on. */
-static void adopt (las_Stream *s, const las_ResourceKind *kind) {
+static void addhandle (las_Stream *s, const las_ResourceKind *kind) {
   s->uv.handle.data = s;
   s->res.kind = kind;
   s->closed = 0;
@@ -139,7 +121,7 @@ int las_initstream (las_Stream *s, int isunix) {
   int err = isunix ? uv_pipe_init(&s->loop->uv, &s->uv.pipe, 0)
                    : uv_tcp_init(&s->loop->uv, &s->uv.tcp);
   if (err == 0)
-    adopt(s, isunix ? &unixkind : &tcpkind);
+    addhandle(s, isunix ? &unixkind : &tcpkind);
   return err;
 }
 
@@ -166,7 +148,7 @@ static void closenow (las_Stream *s) {
 }
 
 
-static void stopreading (las_Stream *s) {
+void las_stopreading (las_Stream *s) {
   if (s->reading) {
     s->reading = 0;
     uv_read_stop(&s->uv.stream);
@@ -174,13 +156,19 @@ static void stopreading (las_Stream *s) {
 }
 
 
+/* Nothing will come any more. */
+static void endinput (las_Stream *s, int err) {
+  las_stopreading(s);
+  s->ended = 1;
+  s->sink->end(s, err);
+}
+
+
 void las_closestream (las_Stream *s) {
   if (s->closing || s->closed)
     return;
   s->closing = 1;
-  stopreading(s);
-  s->r.eof = 1;
-  las_wakereader(&s->r);
+  endinput(s, 0);
   if (s->unsent == 0 || s->werr != 0)
     closenow(s);
 }
@@ -194,71 +182,11 @@ void las_abortstream (las_Stream *s) {
   if (s->closed || uv_is_closing(&s->uv.handle))
     return;
   s->closing = s->aborted = 1;
-  stopreading(s);
-  s->r.eof = 1;
-  las_wakereader(&s->r);
+  endinput(s, 0);
   if (torn && s->uv.handle.type == UV_TCP &&
       uv_tcp_close_reset(&s->uv.tcp, onclosed) == 0)
     return;
   closenow(s);
-}
-
-/* }================================================================== */
-
-
-/*
-** {==================================================================
-** Losing the connection
-** ===================================================================
-*/
-
-/* key of the stream whose loss an error is about, in the error */
-static const char lossof = 0;
-
-
-static int isloss (int err) {
-  return err == UV_ECONNRESET || err == UV_EPIPE || err == UV_ETIMEDOUT ||
-         err == UV_EHOSTUNREACH;
-}
-
-
-/* The text of the peer's address, or NULL if it is not known. */
-static const char *peertext (const las_Stream *s, char *text) {
-  if (s->peer.family == AF_UNSPEC)
-    return NULL;
-  las_peertext(&s->peer, text);
-  return text;
-}
-
-
-void las_pushloss (lua_State *L, las_Stream *s, int err,
-                   const char *syscall) {
-  char text[LAS_ADDRESS];
-  las_pushoserror(L, err, syscall, peertext(s, text));
-  if (isloss(err)) {
-    lua_pushlightuserdata(L, s);
-    lua_rawsetp(L, -2, &lossof);
-  }
-}
-
-
-int las_raiseloss (lua_State *L, las_Stream *s, int err,
-                   const char *syscall) {
-  if (err == UV_ENOMEM)
-    return luaL_error(L, "not enough memory");
-  las_pushloss(L, s, err, syscall);
-  return lua_error(L);
-}
-
-
-int las_islossof (lua_State *L, int i, const las_Stream *s) {
-  int yes;
-  if (!lua_istable(L, i))
-    return 0;
-  yes = lua_rawgetp(L, i, &lossof) == LUA_TLIGHTUSERDATA &&
-        lua_touserdata(L, -1) == (const void *)s;
-  lua_pop(L, 1);
-  return yes;
 }
 
 /* }================================================================== */
@@ -278,8 +206,8 @@ static void onalloc (uv_handle_t *h, size_t hint, uv_buf_t *buf) {
 }
 
 
-/* libuv reads a reset that comes with the last bytes as an end. Bytes that
-   are lost must not pass for none. */
+/* libuv reports an end when a reset arrives with the last bytes: SO_ERROR says
+   whether bytes were lost. */
 static int endof (las_Stream *s) {
   uv_os_fd_t fd;
   int err = 0;
@@ -291,40 +219,36 @@ static int endof (las_Stream *s) {
 }
 
 
+static void onend (las_Stream *s, int err) {
+  if (err == UV_EOF)
+    err = endof(s);
+  if (err == UV_ENOBUFS)
+    err = UV_ENOMEM;  /* there is no read buffer */
+  else if (err != UV_EOF) {
+    if (s->werr == 0)
+      s->werr = err;
+    las_wakeall(&s->drains);
+  }
+  endinput(s, (err == UV_EOF) ? 0 : err);
+}
+
+
 static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
   las_Stream *s = (las_Stream *)h->data;
-  las_Loop *lp = s->loop;
   if (n > 0) {
-    lp->nread += (uint64_t)n;
-    las_feed(lp, &s->r, buf->base, (size_t)n);
-    if (s->reading && s->r.waiter == NULL && s->r.in.n > 2 * (size_t)s->r.limit)
-      stopreading(s);
+    s->loop->nread += (uint64_t)n;
+    s->sink->feed(s, buf->base, (size_t)n);
   }
-  else if (n < 0) {
-    stopreading(s);
-    if (n == UV_EOF)
-      n = endof(s);
-    if (n == UV_EOF)
-      s->r.eof = 1;
-    else if (n == UV_ENOBUFS)
-      s->r.err = UV_ENOMEM;  /* there is no read buffer */
-    else {
-      s->r.err = (int)n;
-      if (s->werr == 0)
-        s->werr = (int)n;
-      las_wakeall(&s->drains);
-    }
-    las_feed(lp, &s->r, NULL, 0);
-  }
+  else if (n < 0)
+    onend(s, (int)n);
 }
 
 
 void las_startreading (las_Stream *s) {
-  if (!s->reading && s->connected && !s->closing && !s->r.eof &&
-      s->r.err == 0) {
+  if (!s->reading && s->connected && !s->closing && !s->ended) {
     int err = uv_read_start(&s->uv.stream, onalloc, onread);
     if (err != 0)
-      s->r.err = err;
+      endinput(s, err);
     else
       s->reading = 1;
   }

@@ -1,0 +1,41 @@
+/*
+** address.h
+** Addresses as text, as values of Lua, and back.
+*/
+
+#ifndef las_address_h
+#define las_address_h
+
+#include <sys/socket.h>
+
+#include "core/base.h"
+
+
+#define LAS_ADDRESS	128	/* bytes that the text of an address takes */
+
+/* The address of an IP peer in little room. */
+typedef struct las_Peer {
+  unsigned char bytes[16];	/* of the address */
+  uint32_t zone;
+  uint16_t port;	/* in the order of the network */
+  uint16_t family;	/* AF_UNSPEC: there is none */
+} las_Peer;
+
+/* Remembers an address of IP; any other is none. */
+LAS_API void las_setpeer (las_Peer *peer, const struct sockaddr *sa);
+LAS_API void las_peertext (const las_Peer *peer, char *text);
+/* "127.0.0.1:80", "[::1]:80" */
+LAS_API void las_addresstext (const struct sockaddr *sa, char *text);
+/* Pushes host and port of an address, or a path. Returns how many.
+   [-0, +(0..2), m] */
+LAS_API int las_pushaddress (lua_State *L, const struct sockaddr_storage *sa,
+                             socklen_t len);
+/* Pushes {host =, port =, family =} or {path =}. [-0, +1, m] */
+LAS_API void las_pushendpoint (lua_State *L,
+                               const struct sockaddr_storage *sa,
+                               socklen_t len);
+/* Reads a numeric address, with a zone if it has one. */
+LAS_API int las_parseaddress (const char *host, int port,
+                              struct sockaddr_storage *sa);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+** input.c
+** Inputs: the bytes at hand of a reader.
+** A task that waits for bytes is stepped where they come, and takes them from
+** the read buffer itself.
+*/
+
+#include <stdlib.h>
+
+#include "net/input.h"
+
+
+/* The loop whose buffer holds bytes just read for this reader, or NULL. */
+static las_Loop *freshof (const las_Input *r) {
+  las_Loop *lp = r->bare ? NULL : las_streamof(r)->loop;
+  return (lp != NULL && lp->fresh.owner == r) ? lp : NULL;
+}
+
+
+/* Moves what is fresh into the buffer, as far as there is memory. */
+static int keepfresh (las_Loop *lp, las_Input *r) {
+  if (las_bufappend(&r->in, lp->fresh.p, lp->fresh.n) != 0)
+    return UV_ENOMEM;
+  lp->fresh.owner = NULL;
+  return 0;
+}
+
+
+/* What is fresh joins the buffer if that holds some already. */
+const char *las_view (lua_State *L, las_Input *r, size_t *n) {
+  las_Loop *lp = freshof(r);
+  if (lp != NULL) {
+    if (r->in.n == 0) {
+      *n = lp->fresh.n;
+      return lp->fresh.p;
+    }
+    if (keepfresh(lp, r) != 0)
+      luaL_error(L, "not enough memory");
+  }
+  *n = r->in.n;
+  return las_bufdata(&r->in);
+}
+
+
+/* The rest is safe before Lua runs. */
+void las_take (las_Input *r, size_t n) {
+  las_Loop *lp = freshof(r);
+  if (lp != NULL) {
+    lp->fresh.p += n;
+    lp->fresh.n -= n;
+    keepfresh(lp, r);  /* if it fails, 'feed' tries once more */
+  }
+  else
+    las_bufdrop(&r->in, n);
+  r->scanned = 0;
+  if (!r->bare && r->in.n <= r->limit && !las_streamof(r)->reading)
+    las_startreading(las_streamof(r));
+}
+
+
+/* The task that waits leaves, as it may never run again: its coroutine may
+   have been closed from outside. [-0, +0, -] */
+static las_Task *takewaiter (las_Input *r) {
+  las_Task *t = r->waiter;
+  r->waiter = NULL;
+  return t;
+}
+
+
+void las_wakereader (las_Input *r) {
+  las_Task *t = takewaiter(r);
+  if (t != NULL)
+    las_wake(t);
+}
+
+
+int las_needmore (lua_State *L, las_Input *r) {
+  las_Loop *lp = freshof(r);
+  if (lp != NULL && keepfresh(lp, r) != 0)
+    return luaL_error(L, "not enough memory");
+  return -1;
+}
+
+
+int las_isempty (const las_Input *r) {
+  return r->in.n == 0 && freshof(r) == NULL;
+}
+
+
+/*
+** {==================================================================
+** The sink of a transport
+** ===================================================================
+*/
+
+#define inputof(s)	(&las_owner(s, las_Pair, stream)->input)
+
+
+static void feed (las_Stream *s, const char *p, size_t n) {
+  las_Input *r = inputof(s);
+  las_Loop *lp = s->loop;
+  las_Task *t = takewaiter(r);
+  lp->fresh.owner = r;
+  lp->fresh.p = p;
+  lp->fresh.n = n;
+  if (t != NULL)
+    las_stepnow(lp, t);
+  if (lp->fresh.owner == r && keepfresh(lp, r) != 0) {
+    lp->fresh.owner = NULL;
+    r->err = UV_ENOMEM;
+  }
+  if (s->reading && r->waiter == NULL && r->in.n > 2 * (size_t)r->limit)
+    las_stopreading(s);
+}
+
+
+static void end (las_Stream *s, int err) {
+  las_Input *r = inputof(s);
+  if (err == 0)
+    r->eof = 1;
+  else
+    r->err = err;
+  las_wakereader(r);
+}
+
+
+static void gone (las_Stream *s) {
+  las_Input *r = inputof(s);
+  if (s->loop == NULL) {
+    r->eof = 1;
+    r->waiter = NULL;
+    return;
+  }
+  if (r->excepted)
+    las_release(s->loop, r->exception);
+  r->excepted = 0;
+}
+
+
+static void freepair (las_Stream *s) {
+  las_Pair *pair = las_owner(s, las_Pair, stream);
+  las_buffree(&pair->input.in);
+  free(pair);
+}
+
+
+const las_Sink las_inputsink = {feed, end, gone, freepair};
+
+/* }================================================================== */
