@@ -22,6 +22,7 @@ LUAMOD_API int luaopen_asyncio_core (lua_State *L) {
   lua_newtable(L);
   lua_newtable(L);
   las_openstate(L, state);
+  las_opencheck(L, state);
   las_openversion(L, state);
   las_openerror(L, state);
   las_openpark(L, state);

@@ -6,7 +6,7 @@
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
 local is_caught = require("asyncio.errors").is_caught
-local group_error = require "asyncio.group_error"
+local exceptiongroup = require "asyncio.exceptiongroup"
 
 local taskgroup = {}
 
@@ -108,7 +108,7 @@ local function leave(group, failed, err, traceback)
       core.uncancel(parent, base)
       parent:cancel(cancel and cancel.message)
     end
-    error(group_error.new("unhandled errors in a TaskGroup", errors, origins), 0)
+    error(exceptiongroup.new("unhandled errors in a TaskGroup", errors, origins), 0)
   elseif cancel == nil then
     return true
   elseif failed and rawequal(cancel, err) then

@@ -9,6 +9,8 @@
 
 #include "core/base.h"
 #include "core/state.h"
+#include "core/check.h"
+#include "core/error.h"
 #include "core/item.h"
 #include "core/future.h"
 #include "core/awaitable.h"
@@ -61,7 +63,6 @@ LAS_API void las_opengather (lua_State *L, int state);
 LAS_API void las_openwait (lua_State *L, int state);
 LAS_API void las_opentaskgroup (lua_State *L, int state);
 LAS_API void las_opengroupend (lua_State *L, int state);
-LAS_API void las_openerror (lua_State *L, int state);
 LAS_API void las_opencontext (lua_State *L, int state);
 LAS_API void las_openreport (lua_State *L, int state);
 

@@ -5,7 +5,7 @@
 local core = require("asyncio.core").api
 local report = require "asyncio.report"
 
-local group_error = {}
+local exceptiongroup = {}
 
 local ExceptionGroup = core.ExceptionGroup
 
@@ -16,7 +16,7 @@ local MAX_ERRORS = 1000000  -- in a group: a larger count is a mistake
 -- @param list errors, with their count in `n`; the group keeps it
 -- @param origins for each error the task that failed with it, or a traceback
 -- @param class ExceptionGroup (if nil) or one below it
-function group_error.new(message, list, origins, class)
+function exceptiongroup.new(message, list, origins, class)
   return setmetatable({ message = message, exceptions = list, _origins = origins },
     class or ExceptionGroup)
 end
@@ -200,7 +200,7 @@ getmetatable(ExceptionGroup).__call = function(class, message, list)
     fail(class, 2, "list of one error at least expected, got an empty one")
   end
   local copy = table.move(list, 1, count, 1, { n = count })
-  return group_error.new(message, copy, nil, class)
+  return exceptiongroup.new(message, copy, nil, class)
 end
 
-return group_error
+return exceptiongroup
