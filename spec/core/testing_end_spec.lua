@@ -21,7 +21,7 @@ end
 
 local LATE = "^the test is not done after 0.05 s\n"
 
-describe("the deadline of a test", function()
+describe("the deadline of a test #heavy", function()
   local pcall, clock = pcall, os.clock  -- busted's globals are Lua code
 
   local catchers = {
