@@ -513,6 +513,42 @@ describe("a body that fails", function()
   end))
 end)
 
+describe("errors that equal one another", function()
+  local wrap = asyncio.coroutine.wrap
+  local function unrelated() error("connection refused", 0) end
+
+  it("do not add up when they are caught", testing.virtual(function()
+    local function fail()
+      for _ = 1, 300 do
+        pcall(wrap(unrelated))
+      end
+      witness.collect()
+      return collectgarbage("count")
+    end
+    fail()
+    local before = fail()
+    assert.is_true(fail() - before < 4, "they did")
+  end))
+
+  for name, first in pairs {
+    ["of a coroutine"] = function() wrap(unrelated)() end,
+    ["of a generator"] = function() asyncio.generator(unrelated)()() end,
+    ["of a scope"] = function() asyncio.contextmanager(unrelated)() end,
+  } do
+    it("have each its own traceback, after one " .. name .. " was caught",
+      testing.virtual(function()
+        pcall(first)
+        local task = asyncio.create_task(function()
+          pcall(first)
+          error("connection refused", 0)
+        end)
+        pcall(asyncio.await, task)
+        assert.is_nil(task:traceback():find("unrelated", 1, true), task:traceback())
+        assert.is_nil(task:traceback():find(debug.getinfo(unrelated, "S").linedefined .. ":", 1, true))
+      end))
+  end
+end)
+
 describe("a task that waits in a body", function()
   it("has the body's stack first in its traceback", testing.virtual(function()
     local lines = {}

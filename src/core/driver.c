@@ -41,7 +41,7 @@ static int bodyerror (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_settop(L, 1);
   if (lp != NULL && lp->driven == L && !las_iserror(L, 1, "CancelledError"))
-    las_noteerror(L, lp);
+    las_noteerror(L);
   lua_settop(L, 1);
   return 1;
 }
@@ -239,21 +239,15 @@ enum {RESUME, WRAP};
 
 /* The error on top goes to the caller, as 'how' says. */
 static int fail (lua_State *L, int how) {
-  las_Loop *lp = las_state(L)->loop;
   if (how == RESUME) {
     lua_pushboolean(L, 0);
     lua_insert(L, -2);
     return 2;
   }
   if (lua_type(L, -1) == LUA_TSTRING) {  /* add where it came through */
-    lua_pushvalue(L, -1);
     luaL_where(L, 1);
     lua_insert(L, -2);
     lua_concat(L, 2);
-    if (lp != NULL)
-      las_renameerror(L, lp);
-    else
-      lua_remove(L, -2);
   }
   return lua_error(L);
 }
@@ -264,6 +258,8 @@ static int failbody (lua_State *L, lua_State *co, int how, int status) {
   if (how == WRAP && lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD)
     las_closethread(co, L);
   lua_xmove(co, L, 1);
+  if (how == WRAP)
+    las_passerror(L, co);
   if (lua_status(co) == LUA_OK && lua_tocfunction(co, 1) == bodymain)
     lua_settop(co, 0);  /* no C stack to start it: its arguments are gone */
   if (how == WRAP && status == LUA_ERRMEM)

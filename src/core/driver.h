@@ -51,14 +51,18 @@ LAS_API int las_asklevel (lua_State *L);
 /* Pushes "file:line" of its innermost Lua function, or nil. [-0, +1, m] */
 LAS_API void las_pushplace (lua_State *L, lua_State *co);
 
-/* For message handlers, whose error lies at 1. Pushes the traceback up to
-   here, from inside a driven coroutine if it came out of one, and the place
-   where the error was raised. [-0, +2, m] */
-LAS_API void las_errortrace (lua_State *L, las_Loop *lp);
-/* Keeps both for the handler of whoever resumed L. [-0, +0, m] */
-LAS_API void las_noteerror (lua_State *L, las_Loop *lp);
-LAS_API void las_forgeterror (lua_State *L, las_Loop *lp);
-/* The error below the top goes on as the value on top. [-2, +1, -] */
-LAS_API void las_renameerror (lua_State *L, las_Loop *lp);
+/* For message handlers. Pushes the traceback up to here, from inside a driven
+   coroutine if the error is passed on from there, and the place where it was
+   raised. [-0, +2, m] */
+LAS_API void las_errortrace (lua_State *L);
+/* Keeps both for whoever drives L, for as long as L is there. [-0, +0, m] */
+LAS_API void las_noteerror (lua_State *L);
+/* Pushes the traceback that was kept for L, or nil. [-0, +1, -] */
+LAS_API void las_pushnoted (lua_State *L);
+/* For a function that has a driven coroutine, or its generator, in slot 1: the
+   error on top came out of it, and is the next thing to be raised here. Lays
+   what was noted where message handlers find it; the error is still on top, and
+   slot 1 what it was. [-?, +?, m] */
+LAS_API void las_passerror (lua_State *L, lua_State *co);
 
 #endif

@@ -251,6 +251,7 @@ static int finishnext (lua_State *L, Generator *g, int status, int n) {
       return 1;
     default:
       lua_xmove(co, L, 1);
+      las_passerror(L, co);
       if (lua_status(co) == LUA_YIELD)
         g->state = OPEN;  /* there was no C stack to resume it */
       else
@@ -318,6 +319,7 @@ static int closek (lua_State *L, int status, lua_KContext ctx);
 /* stack: the generator, what was raised in it */
 static int finishclose (lua_State *L, Generator *g, int status, int n) {
   lua_State *co = g->co;
+  int same;
   switch (status) {
     case LAS_OUTWARD:
       return lua_yieldk(L, 0, 0, closek);
@@ -331,11 +333,14 @@ static int finishclose (lua_State *L, Generator *g, int status, int n) {
       return 0;
     default:
       lua_xmove(co, L, 1);
+      same = lua_rawequal(L, -1, 2);
+      if (!same)
+        las_passerror(L, co);
       if (lua_status(co) == LUA_YIELD)
         g->state = OPEN;
       else
         over(L, g);
-      return lua_rawequal(L, -1, 2) ? 0 : lua_error(L);
+      return same ? 0 : lua_error(L);
   }
 }
 
@@ -372,7 +377,7 @@ static int throwk (lua_State *L, int status, lua_KContext ctx);
 /* stack: the generator, what was raised in it */
 static int finishthrow (lua_State *L, Generator *g, int status, int n) {
   lua_State *co = g->co;
-  int again = (status == LUA_YIELD);
+  int again = (status == LUA_YIELD), same = 1;
   if (status == LAS_OUTWARD)
     return lua_yieldk(L, 0, 0, throwk);
   if (again) {
@@ -380,13 +385,17 @@ static int finishthrow (lua_State *L, Generator *g, int status, int n) {
     g->state = OPEN;
   }
   else {
-    if (status != LUA_OK)
+    if (status != LUA_OK) {
       lua_xmove(co, L, 1);
+      same = lua_rawequal(L, -1, 2);
+    }
+    if (!same)
+      las_passerror(L, co);
     if (status != LUA_OK && lua_status(co) == LUA_YIELD)
       g->state = OPEN;  /* there was no C stack to resume it */
     else
       over(L, g);
-    if (status != LUA_OK && !lua_rawequal(L, -1, 2))
+    if (!same)
       return lua_error(L);
   }
   lua_pushboolean(L, again);

@@ -40,10 +40,7 @@ enum las_AnchorStack {
   LAS_ACAUSE,		/* future whose error was raised last */
   LAS_ARAISE,		/* what a hook is about to raise */
   LAS_AWATCHED,		/* task whose step is to be reported */
-  LAS_ATRACED,		/* error that last left a driven coroutine, */
-  LAS_ATRACE,		/* its traceback */
-  LAS_APLACE,		/* and where it was raised */
-  LAS_ALAST = LAS_APLACE
+  LAS_ALAST = LAS_AWATCHED
 };
 
 struct las_Loop {

@@ -36,6 +36,8 @@ enum las_Anchored {
   LAS_URUNJOB,		/* calls a ready job */
   LAS_UBODYMSGH,	/* message handler of what a task drives */
   LAS_UDETOUR,		/* function that starts bodies far down the C stack */
+  LAS_UNOTES,		/* weak table: coroutine -> {traceback, place} of the
+			error that left it */
   LAS_UCLOSER,		/* closes a generator that was dropped */
   LAS_UCONTEXT,		/* context outside of tasks, or nil */
   LAS_UAWAIT,		/* the function 'await' */

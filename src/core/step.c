@@ -93,8 +93,7 @@ static int taskerror (lua_State *L) {
   A = lp->anchor;
   las_pushanchored(L, lp, lp->current->f.item.slot);  /* task at 2 */
   if (!las_pushstack(L, 1))
-    las_errortrace(L, lp);
-  las_forgeterror(L, lp);
+    las_errortrace(L);
   las_setextra(L, 2, LAS_XPLACE);
   las_setextra(L, 2, LAS_XTRACEBACK);
   lua_pushvalue(A, LAS_ACAUSE);
@@ -121,10 +120,8 @@ static int core_raised (lua_State *L) {
     las_pushanchored(L, t->f.loop, t->f.item.slot);
     las_getextra(L, 1, LAS_XTRACEBACK);
   }
-  else {
-    lua_pushvalue(lp->anchor, LAS_ATRACE);
-    lua_xmove(lp->anchor, L, 1);
-  }
+  else
+    las_pushnoted(L);
   return 1;
 }
 

@@ -194,61 +194,82 @@ void las_pushplace (lua_State *L, lua_State *co) {
 ** ===================================================================
 */
 
-void las_errortrace (lua_State *L, las_Loop *lp) {
-  lua_State *A = lp->anchor;
+void las_pushnoted (lua_State *L) {
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(L);
+  if (lua_rawget(L, -2) != LUA_TNIL) {
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+  }
+  lua_remove(L, -2);
+}
+
+
+/* marks the second slot of a function of ours that passes an error on */
+static const char passkey = 0;
+
+
+void las_passerror (lua_State *L, lua_State *co) {
+  lua_insert(L, 2);
+  lua_settop(L, 2);
+  if (las_iserror(L, 2, "CancelledError") || !lua_checkstack(co, 1))
+    return;
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
+    lua_settop(L, 2);
+    return;
+  }
+  lua_replace(L, -2);  /* note in the place of their table */
+  lua_pushlightuserdata(L, (void *)&passkey);
+  lua_insert(L, 2);
+  lua_insert(L, 3);  /* stack: what was driven, key, note, error */
+}
+
+
+/* Pushes the note of the error that is being raised, if the function that
+   raises it passes it on. No value of an error tells that: texts are equal, and
+   an error object may be raised again and again. */
+static int pushpassed (lua_State *L) {
+  lua_Debug ar;
+  if (!lua_getstack(L, 1, &ar) || lua_getlocal(L, &ar, 2) == NULL)
+    return 0;
+  if (lua_touserdata(L, -1) != (void *)&passkey) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  lua_pop(L, 1);
+  lua_getlocal(L, &ar, 3);
+  return 1;
+}
+
+
+void las_errortrace (lua_State *L) {
   luaL_traceback(L, L, NULL, 1);
-  lua_pushvalue(A, LAS_ATRACED);
-  lua_pushvalue(A, LAS_ATRACE);
-  lua_pushvalue(A, LAS_APLACE);
-  lua_xmove(A, L, 3);
-  if (!lua_isnil(L, -2) && lua_rawequal(L, -3, 1)) {
-    lua_remove(L, -3);
+  if (pushpassed(L)) {
+    lua_rawgeti(L, -1, 2);  /* place */
     lua_insert(L, -3);
+    lua_rawgeti(L, -1, 1);  /* stack: place, trace, note, inner trace */
+    lua_remove(L, -2);
     join(L);
     lua_insert(L, -2);
   }
-  else {
-    lua_pop(L, 3);
+  else
     las_pushplace(L, L);
-  }
 }
 
 
-static void setnote (lua_State *L, las_Loop *lp) {
-  lua_State *A = lp->anchor;
-  lua_xmove(L, A, 3);
-  lua_replace(A, LAS_APLACE);
-  lua_replace(A, LAS_ATRACE);
-  lua_replace(A, LAS_ATRACED);
-}
-
-
-void las_noteerror (lua_State *L, las_Loop *lp) {
-  lua_pushvalue(L, 1);
-  las_errortrace(L, lp);
-  setnote(L, lp);
-}
-
-
-void las_forgeterror (lua_State *L, las_Loop *lp) {
-  lua_pushnil(L);
-  lua_pushnil(L);
-  lua_pushnil(L);
-  setnote(L, lp);
-}
-
-
-void las_renameerror (lua_State *L, las_Loop *lp) {
-  lua_State *A = lp->anchor;
-  lua_pushvalue(A, LAS_ATRACED);
-  lua_xmove(A, L, 1);
-  if (lua_rawequal(L, -1, -3)) {
-    lua_pushvalue(L, -2);
-    lua_xmove(L, A, 1);
-    lua_replace(A, LAS_ATRACED);
-  }
+void las_noteerror (lua_State *L) {
+  luaL_checkstack(L, 8, NULL);
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(L);
+  lua_createtable(L, 2, 0);
+  las_errortrace(L);
+  lua_rawseti(L, -3, 2);
+  lua_rawseti(L, -2, 1);
+  lua_rawset(L, -3);
   lua_pop(L, 1);
-  lua_remove(L, -2);
 }
 
 /* }================================================================== */
@@ -269,4 +290,10 @@ void las_opentrace (lua_State *L, int state) {
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, state, LAS_UNOTES);
 }
