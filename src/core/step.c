@@ -31,10 +31,8 @@ static int isstepped (lua_State *L, const las_Task *t) {
 
 /* The body was ended by another resume than the loop's. */
 static void endoutside (las_Task *t) {
-  if (t->f.item.phase == LAS_PARKED) {
-    t->f.item.flags |= LAS_FTHROW;
+  if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
-  }
 }
 
 
