@@ -31,6 +31,11 @@ local function index(v, key)
   return v[key]
 end
 
+--- What a caller may think is passed on.
+function check.none()
+  return "no argument"
+end
+
 --- Something that has a method `write`.
 function check.file(v)
   local ok, write = pcall(index, v, "write")

@@ -32,7 +32,7 @@ function core.Error:extend(name)
   for key, value in next, self do
     class[key] = type(key) == "string" and key:find "^__" and value or nil
   end
-  for key, value in next, getmetatable(self) do
+  for key, value in next, debug.getmetatable(self) or {} do
     meta[key] = value
   end
   class.__index, class.__super, class.__name, class.name = class, self, name, name

@@ -21,8 +21,13 @@ function exceptiongroup.new(message, list, origins, class)
     class or ExceptionGroup)
 end
 
+--- Is it a group that can be looked into? An object of the class may lack its list.
 local function is_group(err)
-  return core.isinstance(err, ExceptionGroup)
+  return core.isinstance(err, ExceptionGroup) and type(err.exceptions) == "table"
+end
+
+local function name_of(class)
+  return type(rawget(class, "name")) == "string" and rawget(class, "name") or "ExceptionGroup"
 end
 
 local function is_list(v)
@@ -85,7 +90,7 @@ local function derive(group, part)
   end
   fresh.exceptions, fresh._origins = part, part.origins
   part.origins = nil
-  return setmetatable(fresh, getmetatable(group))
+  return setmetatable(fresh, debug.getmetatable(group))
 end
 
 local function add(part, err, origin)
@@ -165,7 +170,7 @@ local function draw(lines, head, err, above)
   end
   local list = err.exceptions
   local count = list.n or #list
-  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, getmetatable(err).name,
+  lines[#lines + 1] = ("%s%s: %s (%d %s)"):format(head, name_of(debug.getmetatable(err)),
     report.text(err.message), count, count == 1 and "error" or "errors")
   above[err], above.n = true, above.n + 1
   for i = 1, count do
@@ -177,16 +182,19 @@ end
 --- A tree: the group, below it each error with its index.
 function ExceptionGroup:__tostring()
   local lines = {}
+  if not is_group(self) then
+    return name_of(debug.getmetatable(self) or ExceptionGroup)
+  end
   draw(lines, "", self, { n = 0 })
   return table.concat(lines, "\n")
 end
 
 local function fail(class, i, what)
-  error(("bad argument #%d to '%s' (%s)"):format(i, class.name, what), 3)
+  error(("bad argument #%d to '%s' (%s)"):format(i, name_of(class), what), 3)
 end
 
 --- Class(message, list), of ExceptionGroup and those below it
-getmetatable(ExceptionGroup).__call = function(class, message, list)
+getmetatable(ExceptionGroup).__call = function(class, message, list, extra)
   if type(message) ~= "string" then
     fail(class, 1, ("string expected, got %s"):format(message == nil and "no value" or type(message)))
   elseif type(list) ~= "table" then
@@ -198,6 +206,8 @@ getmetatable(ExceptionGroup).__call = function(class, message, list)
     fail(class, 2, "field 'n' must be the length of the list")
   elseif count == 0 then
     fail(class, 2, "list of one error at least expected, got an empty one")
+  elseif extra ~= nil then
+    fail(class, 3, ("no argument expected, got %s"):format(core.type_name(extra)))
   end
   local copy = table.move(list, 1, count, 1, { n = count })
   return exceptiongroup.new(message, copy, nil, class)

@@ -13,6 +13,10 @@ end
 
 local add_chain
 
+local function is_group(err)
+  return core.isinstance(err, core.ExceptionGroup) and type(err.exceptions) == "table"
+end
+
 --- Adds where the errors of a group were raised.
 local function add_origins(lines, seen, err)
   if seen[err] then
@@ -23,7 +27,7 @@ local function add_origins(lines, seen, err)
     local origin = err._origins and err._origins[i]
     if core.isfuture(origin) then
       add_chain(lines, seen, origin)
-    elseif core.isinstance(err.exceptions[i], core.ExceptionGroup) then
+    elseif is_group(err.exceptions[i]) then
       add_origins(lines, seen, err.exceptions[i])
     elseif origin then
       lines[#lines + 1] = (origin:gsub("^stack traceback:", "stack traceback of a group's body:"))
@@ -37,7 +41,7 @@ local function group_of(future)
     return nil
   end
   local err = future:exception()
-  return core.isinstance(err, core.ExceptionGroup) and err or nil
+  return is_group(err) and err or nil
 end
 
 function add_chain(lines, seen, task)

@@ -201,9 +201,12 @@ end
 
 --- Runs `body(group)` in a group: its results, once all children are done.
 ---@async
-function taskgroup.task_group(body)
+function taskgroup.task_group(body, extra)
   check.task "task_group"
   check.argument("task_group", 1, body, check.callable)
+  if extra ~= nil then
+    check.argument("task_group", 2, extra, check.none)
+  end
   local group = core.new_group()
   local traces = {}
   local function locate(err)  -- changes nothing: the body's scopes see the error too
