@@ -1,12 +1,13 @@
 # lua-asyncio: `make help` explains every target.
 #
 # A few variables can be set on the command line:
-#   SPEC=spec/task_spec.lua     the spec files or directories that a suite runs
-#   ARGS="--filter=cancel"      more options for busted, the oom driver or bench/run
-#   LUA, LUA_INCDIR, LUAROCKS, LIBUV_DIR    tools that scripts/setup cannot find
+#   SPEC=spec/sync/lock_spec.lua     the spec files or directories that a suite runs
+#   ARGS="--filter=cancel"           more options for busted, the oom driver or bench/run
+#   LUA, LUA_INCDIR, LUAROCKS, LIBUV_DIR         tools that scripts/setup cannot find
 
 SPEC = spec
 ARGS =
+THREADED = spec/threads_spec.lua $(shell find spec -name 'resolver_spec.lua' -o -name 'callback_spec.lua' -o -name 'handle_spec.lua')
 
 ROCKSPEC = lua-asyncio-scm-1.rockspec
 C_SOURCES := $(sort $(shell find src -name '*.c'))
@@ -33,11 +34,17 @@ asan: build/asan/asyncio/core.so  ## runs the specs under AddressSanitizer, Leak
 valgrind: build/debug/asyncio/core.so  ## runs the specs under valgrind's memcheck; a leak is an error
 	@scripts/suite valgrind $(SPEC) $(ARGS)
 
+tsan: build/tsan/asyncio/core.so  ## runs the specs that have threads under ThreadSanitizer
+	@scripts/suite tsan $(if $(filter spec,$(SPEC)),$(THREADED),$(SPEC)) $(ARGS)
+
 hardgc: build/asan/asyncio/core.so  ## the same as asan, with a full collection at nearly every allocation
 	@scripts/suite hardgc $(SPEC) $(ARGS)
 
 oom: build/oom/driver  ## fails every single allocation of a scenario in turn, under the sanitizers
-	@LUA=$(CURDIR)/build/oom/driver scripts/lua asan $(ARGS)
+	@scripts/oom $(ARGS)
+
+check: build/tools.mk  ## everything that continuous integration runs: test, lint, asan, tsan, hardgc, oom
+	@scripts/check test lint asan tsan hardgc oom
 
 random: lua_modules/.built  ## runs a random program of a million steps; RANDOM_SEED=n makes the same again
 	@RANDOM_SEED=$${RANDOM_SEED:-$$(date +%s)} RANDOM_STEPS=$${RANDOM_STEPS:-1000000} \
@@ -56,7 +63,7 @@ clean:  ## removes all that was built, also by a plain `luarocks make`
 	rm -rf build lua_modules asyncio
 	find src -name '*.o' -exec rm {} +
 
-.PHONY: help run test build lint asan valgrind hardgc oom random bench instructions rockspec clean
+.PHONY: help run test build lint asan tsan valgrind hardgc oom check random bench instructions rockspec clean
 .PHONY: lint-rockspec lint-lua lint-c FORCE
 
 # Tools. scripts/setup installs what the goals need and is missing, then writes

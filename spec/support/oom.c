@@ -6,6 +6,7 @@
 **
 **     driver                          all scenarios of oom.lua, in all ways
 **     driver SCENARIO [WAY [N]]       some of them; N: only that run, aloud
+**     driver --list                   prints the scenarios' names
 */
 
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "lualib.h"
 
 #define SCRIPT	"spec/support/oom.lua"
+#define STATES	"states"	/* the scenario that is in no script */
 #define PATIENCE	30	/* seconds that a run may take */
 
 
@@ -322,7 +324,7 @@ static int within (lua_State *L) {
 
 static void twostates (const char *program) {
   lua_State *a, *b;
-  scenario = "states";
+  scenario = STATES;
   state.n = 0;
   state.way = ONCE;
   state.bytes = 0;
@@ -348,7 +350,22 @@ static void twostates (const char *program) {
 /* }================================================================== */
 
 
-/* Calls f for each scenario, in order of their names. */
+static void listall (const char *program) {
+  lua_State *L = newstate(program);
+  int i, n;
+  lua_getfield(L, 1, "names");
+  n = (int)luaL_len(L, -1);
+  printf("%s\n", STATES);
+  for (i = 1; i <= n; i++) {
+    lua_geti(L, -1, i);
+    printf("%s\n", lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_close(L);
+}
+
+
+/* Runs every scenario, in the order of the script, in all ways between. */
 static void foreach (const char *program, int firstway, int lastway) {
   lua_State *L = newstate(program);
   int i, way, n;
@@ -390,6 +407,14 @@ int main (int argc, char **argv) {
     state.n = atol(argv[3]);
     state.loud = 1;
     runonce(program, &errors);
+    return 0;
+  }
+  if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+    listall(program);
+    return 0;
+  }
+  if (argc == 2 && strcmp(argv[1], STATES) == 0) {
+    twostates(program);
     return 0;
   }
   if (argc > 1) {

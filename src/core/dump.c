@@ -3,6 +3,7 @@
 ** A dump of all tasks when a signal asks for it, even from a busy step.
 */
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ static const las_Deed dump = {LAS_DDUMP, LUA_MASKCOUNT, actdump};
 
 static void onsignal (int sig) {
   las_Loop *lp = dumploop;
+  int saved = errno;  /* of what was interrupted */
   (void)sig;
   if (lp == NULL || lp->closed || lp->dump.asked)
     return;
@@ -48,6 +50,7 @@ static void onsignal (int sig) {
   if (lp->driven != NULL)
     las_armhook(lp, lp->driven, &dump);
   uv_async_send(&lp->async);
+  errno = saved;
 }
 
 

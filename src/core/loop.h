@@ -6,6 +6,8 @@
 #ifndef las_loop_h
 #define las_loop_h
 
+#include <stdatomic.h>
+
 #include "core/future.h"
 #include "core/clock.h"
 #include "core/since.h"
@@ -84,7 +86,7 @@ struct las_Loop {
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
   uint64_t realgrace;	/* the same by the real clock: a virtual one may
 				stand still */
-  volatile uint64_t limit;	/* real moment when the run should be done, or
+  _Atomic uint64_t limit;	/* real moment when the run should be done, or
 				0; a thread reads it */
   las_List reporters;	/* of failures nobody has looked at yet */
   uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
@@ -102,19 +104,20 @@ struct las_Loop {
     int sig;
   } dump;
   struct las_Sentry *guard;	/* thread for 'limit', while it is there */
-  volatile int late;	/* does it want the step or callback stopped? */
-  volatile uint64_t lateturn;	/* the turn that it was seen in */
+  _Atomic int late;	/* does it want the step or callback stopped? */
+  _Atomic uint64_t lateturn;	/* the turn that it was seen in */
   volatile uint8_t calling;	/* is it a callback that runs? */
   struct {		/* long steps: written for another thread and signals */
     struct las_Sentry *dog;	/* the thread, while it is there */
-    uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
+    _Atomic uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
     uint64_t own;	/* the limit that the program set, without debug mode */
-    uint64_t slice;	/* a longer step is made to yield; 0: none */
-    volatile uint64_t since;	/* when the reported step was first seen */
-    volatile uint32_t step, seen;	/* number of the step under way, and of
+    _Atomic uint64_t slice;	/* a longer step is made to yield; 0: none */
+    _Atomic uint64_t since;	/* when the reported step was first seen */
+    _Atomic uint32_t step, seen;	/* number of the step under way, and of
 				the one the thread wants stopped */
     uint64_t began;	/* when the last step began */
-    volatile int asked, alarm;	/* of the signal handler, of the hook */
+    _Atomic uint8_t busy;	/* does a step or a callback run? */
+    _Atomic int asked, alarm;	/* of the signal handler, of the hook */
     las_Job job;	/* reports a step that has ended */
     uint64_t took;	/* how long that was, nanoseconds */
     uint8_t sliceall;	/* are all tasks sliced? */
@@ -137,7 +140,7 @@ struct las_Loop {
     uint32_t nthreads;	/* those that have one, left by their tasks too */
   } lookups;
   struct las_Resource *resources;	/* what 'close' must close first */
-  volatile uint64_t turns;	/* a thread reads it */
+  _Atomic uint64_t turns;	/* a thread reads it */
   uint64_t nread, nwritten;	/* for stats */
   uint64_t longest;	/* longest watched step, nanoseconds */
   double slow;		/* a step longer than this is reported, seconds */

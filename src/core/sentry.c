@@ -5,6 +5,7 @@
 ** thread, whose handler may then set a hook.
 */
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +30,13 @@ lua_State *las_busythread (const las_Loop *lp) {
 
 static void onsignal (int sig) {
   las_Sentry *s;
+  int saved = errno;  /* of what was interrupted */
   (void)sig;
   for (s = sentries; s != NULL; s = s->next) {
     if (!s->loop->closed)
       s->kind->notice(s->loop);
   }
+  errno = saved;
 }
 
 

@@ -6,6 +6,7 @@
 ** The handlers run on the loop's own thread, between any two instructions.
 */
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ static const las_Deed interrupt = {
 
 static void onsigint (int sig) {
   las_Loop *lp = sigloop;
+  int saved = errno;  /* of what was interrupted */
   if (lp == NULL || lp->closed || lp->interrupted >= LAS_STOPPED) {
     signal(sig, SIG_DFL);
     raise(sig);
@@ -48,6 +50,7 @@ static void onsigint (int sig) {
       las_armhook(lp, lp->L, &interrupt);  /* the second one: a callback may be busy */
   }
   uv_async_send(&lp->async);
+  errno = saved;
 }
 
 

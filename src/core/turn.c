@@ -17,7 +17,7 @@
 
 static void runready (las_Loop *lp) {
   size_t n = lp->nready;  /* what comes meanwhile waits for the next turn */
-  lp->turns++;
+  atomic_store_explicit(&lp->turns, lp->turns + 1, memory_order_relaxed);
   lp->ticks += (unsigned)n;
   for (; n > 0 && lp->ready != NULL; n--) {
     las_Item *it = lp->ready;

@@ -199,7 +199,7 @@ static int look (las_Sentry *s) {
   las_Loop *lp = s->loop;
   uint64_t now = uv_hrtime();
   int ask = 0;
-  if ((lp->current == NULL && !lp->calling) || lp->watch.step != d->step) {
+  if (!lp->watch.busy || lp->watch.step != d->step) {
     d->step = lp->watch.step;
     d->since = d->first = now;
     d->reports = 0;
@@ -231,8 +231,15 @@ static uint64_t rest (las_Sentry *s) {
 }
 
 
+/* An eager step is inside another one, which goes on after it. */
+static void notebusy (las_Loop *lp) {
+  lp->watch.busy = (lp->current != NULL || lp->calling);
+}
+
+
 static void startdog (las_Loop *lp) {
   static const las_SentryKind kind = {sizeof(Dog), rest, look, notice};
+  notebusy(lp);
   if (lp->watch.dog == NULL)
     lp->watch.dog = las_startsentry(lp, &kind);
 }
@@ -276,6 +283,7 @@ static void onstep (las_Loop *lp, las_Task *t) {
   lp->watch.began = uv_hrtime();
   lp->watch.alarm = 0;
   lp->watch.step++;
+  lp->watch.busy = 1;
 }
 
 
@@ -312,6 +320,7 @@ static void onstepped (las_Loop *lp, las_Task *t) {
     las_leaverun(lp);
   if (took > lp->longest)
     lp->longest = took;
+  notebusy(lp);
   if (lp->driven == NULL && (lp->watch.alarm & REPORT))
     queuereport(lp, t, took);
   if (t != NULL)
