@@ -26,7 +26,7 @@ test: lua_modules/.built  ## installs what is missing, builds the rock, runs eve
 
 build: build/debug/asyncio/core.so  ## compiles what changed, with assertions, into build/debug
 
-lint: lint-rockspec lint-lua lint-c  ## luacheck, all warnings of gcc and clang, clang-tidy, the rockspec's lists
+lint: lint-rockspec lint-lua lint-c lint-rooms  ## luacheck, gcc, clang, clang-tidy, the rooms' borders, the rockspec
 
 asan: build/asan/asyncio/core.so  ## runs the specs under AddressSanitizer, LeakSanitizer and UBSan
 	@scripts/suite asan $(SPEC) $(ARGS)
@@ -64,7 +64,7 @@ clean:  ## removes all that was built, also by a plain `luarocks make`
 	find src -name '*.o' -exec rm {} +
 
 .PHONY: help run test build lint asan tsan valgrind hardgc oom check random bench instructions rockspec clean
-.PHONY: lint-rockspec lint-lua lint-c FORCE
+.PHONY: lint-rockspec lint-lua lint-c lint-rooms FORCE
 
 # Tools. scripts/setup installs what the goals need and is missing, then writes
 # where things are. It looks each time, which takes a moment, so that the answer
@@ -145,6 +145,11 @@ lint-rockspec:
 
 lint-lua:
 	@luacheck -q --no-color $(wildcard lua types spec examples bench scripts) $(ROCKSPEC)
+
+# The laws of the rooms: docs/internals/map.md.
+lint-rooms: $(if $(wildcard src/base),build/debug/asyncio/core.so)
+	@[ ! -d src/base ] || { $(LUA) scripts/includes.lua && \
+	  $(LUA) scripts/circles.lua build/debug/src && scripts/lengths; }
 
 lint-c: $(C_LINTED:%=build/lint/%.ok)
 
