@@ -74,7 +74,7 @@ describe("open_connection", function()
     local port = server:sockets()[1].port
     for _, options in ipairs { { keepalive = true }, { keep_alive = true },
       { keepalive = false, keep_alive = false } } do
-      local _, writer <close> = asyncio.open_connection("127.0.0.1", port, options)
+      local _, _ <close> = asyncio.open_connection("127.0.0.1", port, options)
       asyncio.start_server(silent, "127.0.0.1", 0, options):close()
     end
     local both = { keepalive = true, keep_alive = false }

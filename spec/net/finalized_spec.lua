@@ -28,7 +28,8 @@ local WRITER = {
 local SERVER = {
   start_serving = { closed_server }, serve_forever = { closed_server }, close = { nothing },
   wait_closed = { closed_server }, is_serving = { false }, sockets = { closed_server },
-  stop_accepting = { closed_server }, stats = { closed_server }, close_clients = { closed_server }, abort_clients = { closed_server },
+  stop_accepting = { closed_server }, stats = { closed_server },
+  close_clients = { closed_server }, abort_clients = { closed_server },
   get_loop = {},
 }
 
@@ -36,7 +37,7 @@ local SERVER = {
 local function outlive(make, use)
   local older = setmetatable({}, { __gc = function(self) use(self.value) end })
   older.value = make()
-  older = nil
+  older = nil  -- luacheck: ignore
   witness.collect()
 end
 

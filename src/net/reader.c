@@ -70,7 +70,7 @@ static void park (lua_State *L, las_Input *r, las_Task *t) {
   r->waiter = t;
   las_park(t, &readwait, r);
   if (!r->bare && !las_streamof(r)->reading)
-    las_startreading(las_streamof(r));  /* it needs more than the buffer holds */
+    las_startreading(las_streamof(r));  /* more than the buffer holds */
 }
 
 
