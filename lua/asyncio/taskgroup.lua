@@ -1,7 +1,7 @@
 --- Task groups: no child outlives the block that started it.
 -- The first failure cancels the other children and the block itself; the end
 -- of the block waits for all of them, then raises what they raised.
--- Who the children are and how they end is the core's business: taskgroup.c.
+-- The core keeps the children and sees how they end: taskgroup.c.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.check"
@@ -42,7 +42,7 @@ local function report(parent, errors, origins)
 end
 
 --- Lets go of the children, where nothing can wait for them: cancelled they
--- are, and an error of theirs is reported like any that nobody looks at.
+-- are, and an error of theirs is reported like any that is never retrieved.
 local function abandon(group)
   core.group_abort_children(group)
   core.group_finish(group)

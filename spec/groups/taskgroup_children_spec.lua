@@ -220,7 +220,7 @@ describe("a child that has failed", function()
     assert.equal(2, tasks.n)
   end))
 
-  it("is told by nobody when the run ends, as its group raises it", function()
+  it("is not reported when the run ends, as its group raises it", function()
     local reports, caught
     asyncio.run { shutdown_grace = 0.01, function()
       reports = witness.reports()

@@ -1,4 +1,4 @@
---- How task groups end, and what shows who waits for whom until then.
+--- How task groups end, and how call graphs, dumps and deadlocks show them.
 
 local asyncio = require "asyncio"
 local testing = require "asyncio.testing"
@@ -86,7 +86,7 @@ describe("a group's end", function()
       { log, #reports, reports[1] and reports[1].exception })
   end))
 
-  it("is not waited for by a coroutine that a stranger closes", testing.virtual(function()
+  it("is not waited for by a coroutine that outside code closes", testing.virtual(function()
     local task = asyncio.create_task(asyncio.task_group, function(group)
       group:create_task(asyncio.sleep, 1)
     end)
@@ -182,7 +182,7 @@ describe("a dump", function()
 end)
 
 describe("a deadlock in a group", function()
-  it("is told as a circle of its task and a child", function()
+  it("is shown as a cycle of its task and a child", function()
     local err = witness.raises(asyncio.DeadlockError, asyncio.run, function()
       local main = asyncio.current_task():set_name "main"
       asyncio.task_group(function(group)

@@ -190,7 +190,7 @@ describe("wait", function()
     asyncio.await(a)
   end))
 
-  it("is let go of by a stranger who closes the waiting task", testing.virtual(function()
+  it("ends when outside code closes the waiting task", testing.virtual(function()
     local future = asyncio.Future()
     local task = asyncio.create_task(asyncio.wait, { future, timeout = 5 })
     turns(2)
@@ -285,7 +285,7 @@ describe("as_completed", function()
     cancel(slow)
   end))
 
-  it("left early lets go of all, and they run on", testing.virtual(function()
+  it("left early leaves all of them running", testing.virtual(function()
     local loop, slow = asyncio.get_running_loop(), start(3, "slow")
     turns(1)
     local timers = loop:stats().timers

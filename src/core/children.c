@@ -116,14 +116,14 @@ static void startquietly (lua_State *L, las_Loop *lp, int n) {
 
 /* Would so many new tasks make the collector run several times, only to find
    all of them alive? */
-static int ismuch (lua_State *L, int n) {
+static int isbatch (lua_State *L, int n) {
   return n >= 64 && lua_gc(L, LUA_GCISRUNNING) &&
          n > lua_gc(L, LUA_GCCOUNT) / 5;  /* a task is a KB and a bit */
 }
 
 
 void las_startchildren (lua_State *L, las_Loop *lp, int n) {
-  if (las_unlikely(ismuch(L, n)))
+  if (las_unlikely(isbatch(L, n)))
     startquietly(L, lp, n);
   else
     startall(L, lp, n);

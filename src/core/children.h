@@ -1,6 +1,6 @@
 /*
 ** children.h
-** Watching many futures at once, for those who wait for several.
+** Watching many futures at once, for functions that wait for several.
 ** Each child has a watch in its future's list of waiters, and leaves it at
 ** the latest when the watching ends.
 */

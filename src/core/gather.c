@@ -12,7 +12,7 @@
 
 typedef struct Gather {
   las_Work work;	/* passes a cancel on to the children */
-  las_Task *task;	/* who waits here, while it does */
+  las_Task *task;	/* the task that gathers, while it waits */
   las_Child *bad;	/* the first that failed, or NULL */
   uint8_t keep;		/* 'return_exceptions'? */
   uint8_t cancelled;	/* was a cancel passed on? */
@@ -24,7 +24,7 @@ enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, GATHER};
 
 
 /* Is there nothing more to wait for? */
-static int isover (const Gather *g) {
+static int isenough (const Gather *g) {
   return g->all.left == 0 || (!g->keep && g->bad != NULL);
 }
 
@@ -33,7 +33,7 @@ static void onchild (las_Children *all, las_Child *c) {
   Gather *g = las_owner(all, Gather, all);
   if (g->bad == NULL && las_isbad(c->f))
     g->bad = c;
-  if (g->task != NULL && isover(g)) {
+  if (g->task != NULL && isenough(g)) {
     las_Task *t = g->task;
     g->task = NULL;
     las_wake(t);
@@ -81,7 +81,7 @@ static const las_Wait gatherwait = {
 };
 
 
-/* A coroutine that a stranger closed leaves its gather to the collector: no
+/* A coroutine that outside code closed leaves its gather to the collector: no
    watch of it may stay behind, and its task must not wait on. So does a Lua
    state that closes; a finalizer may run the loop once more even then. */
 static int gather_gc (lua_State *L) {
@@ -200,7 +200,7 @@ static int asyncio_gather (lua_State *L) {
   g = newgather(L, n, keep);
   las_startchildren(L, t->f.loop, n);
   las_setchildren(L, &g->all, n);
-  if (isover(g))
+  if (isenough(g))
     return gatherk(L, LUA_OK, 0);
   las_watchchildren(&g->all);
   g->task = t;

@@ -33,7 +33,7 @@ static int waitk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* group_wait(group): until no child is left. A cancel goes to nobody else. */
+/* group_wait(group): until no child is left. A cancel is not passed on. */
 static int core_group_wait (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   las_Task *t = las_checktask(L, "group_wait");
@@ -90,8 +90,8 @@ static int core_group_abort_children (lua_State *L) {
 }
 
 
-/* group_finish(group): the wait is over; children that are left are left to
-   themselves. Takes the group's own cancel of the parent back. Gives whether
+/* group_finish(group): the wait has ended; children that are not done run on
+   by themselves. Takes the group's own cancel of the parent back. Gives whether
    there was one, whether the parent has others, and the base they count
    from. */
 static int core_group_finish (lua_State *L) {

@@ -17,7 +17,7 @@ typedef struct las_Member {
   struct las_Group *group;	/* alive: it is held while it has members */
   las_Future *child;	/* alive: anchored, as above */
   struct las_Member *next, *prev;
-  int starting;		/* does an error of it belong to who starts it? */
+  int starting;		/* is an error of it raised by 'start' alone? */
 } las_Member;
 
 /* a list of members */

@@ -157,8 +157,8 @@ static void onabort (las_Watch *w, las_Future *f) {
 
 
 /* A child has failed: its error is kept, and the first one ends the group,
-   though not before its turn. A task that nobody else holds leaves its anchor
-   to us. */
+   though not before its turn. A task that nothing else holds leaves its
+   anchor to the group. */
 static void fail (las_Group *g, las_Member *m) {
   if (m->watch.item.slot == 0) {
     m->watch.item.slot = m->child->item.slot;
@@ -275,7 +275,7 @@ static void join (lua_State *L, las_Group *g, las_Future *f, int own,
 
 /* Why a child that was made cannot be a member after all, or 0 with nothing
    pushed: meanwhile others may have become members. [-0, +(0|1), -] */
-static int isunfit (lua_State *L, las_Group *g, int own) {
+static int checkjoin (lua_State *L, las_Group *g, int own) {
   if (g->left) {
     lua_pushliteral(L, "the task group is finished");
     return 1;
@@ -309,7 +309,7 @@ static int newchild (lua_State *L, las_Group *g, int first,
   t = las_createtask(L, lp, first, 1);
   f = (t != NULL) ? &t->f : (las_Future *)lua_touserdata(L, -1);
   own = (t == NULL || f->item.state != LAS_PENDING);  /* does none hold it? */
-  if (las_unlikely((own || !isprepared(g, 0)) && isunfit(L, g, own))) {
+  if (las_unlikely((own || !isprepared(g, 0)) && checkjoin(L, g, own))) {
     las_cancel(f);
     return lua_error(L);
   }

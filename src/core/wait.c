@@ -1,7 +1,7 @@
 /*
 ** wait.c
-** wait and as_completed: those who wait for some of many futures.
-** Neither ever cancels a child or raises what one failed with; leaving the
+** wait and as_completed: waiting for some of many futures.
+** Neither ever cancels a child or raises the error of one; leaving the
 ** wait, for whatever reason, leaves the children to themselves.
 */
 
@@ -19,7 +19,7 @@ enum Until {
 typedef struct WaitSet {
   las_Watch alarm;	/* first; in the heap while 'armed' */
   las_Loop *loop;	/* alive: user value LOOP */
-  las_Task *task;	/* who waits here, while it does */
+  las_Task *task;	/* the task that waits here, while it does */
   las_List finished;	/* children, in the order they finished */
   uint8_t until;	/* enum Until */
   uint8_t failed;	/* has any child raised an error? */
@@ -83,7 +83,7 @@ static void onalarm (las_Watch *w, las_Future *f) {
 }
 
 
-/* A time that is over ends the next wait: the turn under way must look for
+/* A time limit that has passed ends the next wait: the turn under way must look for
    deadlines when it ends. */
 static void arm (lua_State *L, WaitSet *s, lua_Number seconds) {
   las_Loop *lp = s->loop;
