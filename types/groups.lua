@@ -59,6 +59,25 @@ function asyncio.ExceptionGroup:split(condition) end
 ---@return asyncio.ExceptionGroup?
 function asyncio.ExceptionGroup:subgroup(condition) end
 
+--- Options of `gather`, in one table with what it gathers.
+---@class asyncio.GatherOptions
+---@field [integer] asyncio.Startable
+---@field n integer? how many there are, if not `#`
+---@field return_exceptions boolean? errors stand among the results instead of being raised
+
+--- Results of `gather`, as a table.
+---@class asyncio.GatherResults
+---@field [integer] any the first result of each, or its error
+---@field n integer how many there are
+---@field failed table<integer, true>? of those whose error stands here, with `return_exceptions`
+
+--- Runs all of them at once and waits for all; raises the first error.
+---@async
+---@param ... asyncio.Startable
+---@return any ... the first result of each, in order
+---@overload async fun(options: asyncio.GatherOptions): asyncio.GatherResults
+function asyncio.gather(...) end
+
 --- Has `wait` wait until all are done.
 asyncio.ALL_COMPLETED = "ALL_COMPLETED"
 
@@ -94,20 +113,3 @@ function asyncio.wait(first, ...) end
 ---@param ... any
 ---@return async fun(): asyncio.Future?
 function asyncio.as_completed(first, ...) end
-
---- Calls `f(...)`; raises TimeoutError when the time runs out.
----@async
----@param delay number? seconds; nil for no limit
----@param f async fun(...): ...
----@param ... any
----@return any ...
-function asyncio.fail_after(delay, f, ...) end
-
---- Calls `f(...)`, and moves on when the time runs out.
----@async
----@param delay number? seconds; nil for no limit
----@param f async fun(...): ...
----@param ... any
----@return boolean finished
----@return any ... the results, if finished
-function asyncio.move_on_after(delay, f, ...) end

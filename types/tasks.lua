@@ -29,6 +29,12 @@ function asyncio.create_task(f, ...) end
 ---@return any ... its results
 function asyncio.await(awaitable) end
 
+--- Waits for an awaitable that goes on if the caller is cancelled.
+---@async
+---@param awaitable asyncio.Startable
+---@return any ... its results
+function asyncio.shield(awaitable) end
+
 --- Makes a coroutine function: a call of it does not run, but gives a coroutine object to await later.
 ---@param f async fun(...): ...
 ---@return fun(...): thread
