@@ -48,6 +48,7 @@ build = {
         "src/core/future.c",
         "src/core/gather.c",
         "src/core/generator.c",
+        "src/core/generatorlist.c",
         "src/core/graph.c",
         "src/core/groupend.c",
         "src/core/hook.c",

@@ -2,203 +2,41 @@
 ** generator.c
 ** Generators: functions whose yields are the values of a generic 'for', and
 ** which may wait. Leaving the loop unwinds the function by a raise at its
-** yield. The loop knows those that are open, so that none is forgotten.
+** yield.
 */
 
 #include <string.h>
 
 #include "core/core.h"
+#include "core/generator.h"
 
 
-enum {FRESH, OPEN, BUSY, OVER};	/* BUSY: its body runs, or waits */
+#define OVER	LAS_GOVER
+#define OPEN	LAS_GOPEN
+#define BUSY	LAS_GBUSY
+#define FRESH	LAS_GFRESH
 
-typedef struct Generator {
-  lua_State *co;	/* first: las_inner reads it. User value THREAD */
-  uint8_t state;
-  uint8_t dropped;	/* was it collected, and is kept to be closed? */
-  uint8_t closing;	/* ... by a task that was started for it? */
-} Generator;
-
-enum {THREAD = 1, KEEPER, NUSER = KEEPER};
-
-/* What a loop has of its generators: user value LAS_LKEEPER */
-typedef struct Keeper {
-  las_Job job;		/* first: closes what was dropped */
-  las_Loop *loop;	/* alive: user value LOOP */
-  int queued;
-} Keeper;
-
-/* user values: sets of the open ones (weak) and of the dropped ones */
-enum {ALL = 1, DROPPED, LOOP, NKEEPER = LOOP};
-
-
-/*
-** {==================================================================
-** The register
-** ===================================================================
-*/
-
-static int keeper_run (lua_State *L);
-
-
-/* [-0, +1, m] */
-static void pushkeeper (lua_State *L, las_Loop *lp) {
-  Keeper *k;
-  las_pushloop(L, lp);
-  if (lua_getiuservalue(L, -1, LAS_LKEEPER) != LUA_TNIL) {
-    lua_remove(L, -2);
-    return;
-  }
-  lua_pop(L, 1);
-  k = (Keeper *)lua_newuserdatauv(L, sizeof(*k), NKEEPER);
-  memset(k, 0, sizeof(*k));
-  k->job.watch.item.type = LAS_JOB;
-  k->job.run = keeper_run;
-  k->loop = lp;
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_setiuservalue(L, -2, ALL);
-  lua_newtable(L);
-  lua_setiuservalue(L, -2, DROPPED);
-  lua_pushvalue(L, -2);
-  lua_setiuservalue(L, -2, LOOP);
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, -3, LAS_LKEEPER);
-  lua_remove(L, -2);
-}
-
-
-/* Puts the generator at 1 into a set of the keeper on top, or out of it. */
-static void mark (lua_State *L, int set, int in) {
-  lua_getiuservalue(L, -1, set);
-  lua_pushvalue(L, 1);
-  if (in)
-    lua_pushboolean(L, 1);
-  else
-    lua_pushnil(L);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-}
-
-
-/* The generator at 1 begins. */
-static void enlist (lua_State *L, las_Loop *lp) {
-  pushkeeper(L, lp);
-  mark(L, ALL, 1);
-  lua_setiuservalue(L, 1, KEEPER);
-}
+typedef las_Generator Generator;
 
 
 /* The generator at 1 is over. */
 static void over (lua_State *L, Generator *g) {
   g->state = OVER;
   g->co = NULL;
+  las_unlistgenerator(L);
   lua_pushnil(L);
-  lua_setiuservalue(L, 1, THREAD);
-  if (lua_getiuservalue(L, 1, KEEPER) == LUA_TUSERDATA) {
-    mark(L, ALL, 0);
-    if (g->dropped)
-      mark(L, DROPPED, 0);
-    lua_pushnil(L);
-    lua_setiuservalue(L, 1, KEEPER);
-  }
-  lua_pop(L, 1);
+  lua_setiuservalue(L, 1, LAS_GTHREAD);
 }
 
 
 /* Collected while open: its body may have to wait to be closed, which a
-   finalizer cannot. It is kept until it is closed. */
+   finalizer cannot. */
 static int generator_gc (lua_State *L) {
   Generator *g = (Generator *)lua_touserdata(L, 1);
-  Keeper *k;
-  if (g->state != OPEN || lua_getiuservalue(L, 1, KEEPER) != LUA_TUSERDATA)
-    return 0;
-  k = (Keeper *)lua_touserdata(L, -1);
-  if (k->loop->closed)
-    return 0;
-  mark(L, DROPPED, 1);
-  g->dropped = 1;
-  if (!k->queued) {
-    k->queued = 1;
-    las_queue(k->loop, &k->job.watch.item);
-  }
+  if (g->state == OPEN)
+    las_dropgenerator(L);
   return 0;
 }
-
-
-/* Pushes a list of the dropped ones that nobody closes yet. Their set must
-   stay as it is meanwhile: nothing here lets a finalizer run. */
-static lua_Integer pushdropped (lua_State *L, int keeper) {
-  lua_Integer n = 0;
-  lua_newtable(L);
-  lua_getiuservalue(L, keeper, DROPPED);
-  lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    Generator *g = (Generator *)lua_touserdata(L, -2);
-    lua_pop(L, 1);
-    if (g->state == OPEN && !g->closing) {
-      g->closing = 1;
-      lua_pushvalue(L, -1);
-      lua_rawseti(L, -4, ++n);
-    }
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
-
-/* Has each generator that was dropped closed: closer(loop, generator) */
-static int keeper_run (lua_State *L) {
-  Keeper *k = (Keeper *)lua_touserdata(L, 1);
-  lua_Integer i, n;
-  k->queued = 0;
-  las_pushloop(L, k->loop);
-  lua_getiuservalue(L, -1, LAS_LKEEPER);
-  n = pushdropped(L, lua_gettop(L));
-  for (i = 1; i <= n; i++) {
-    las_getanchored(L, LAS_UCLOSER);
-    las_pushloop(L, k->loop);
-    lua_rawgeti(L, -3, i);
-    lua_call(L, 2, 0);
-  }
-  return 0;
-}
-
-
-/* set_closer(f): what the Lua layer does with a dropped generator */
-static int core_set_closer (lua_State *L) {
-  lua_settop(L, 1);
-  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UCLOSER);
-  return 0;
-}
-
-
-/* open_generators(loop): list of those that are neither over nor busy */
-static int core_open_generators (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  lua_Integer n = 0;
-  lua_settop(L, 1);
-  lua_newtable(L);
-  pushkeeper(L, lp);
-  lua_getiuservalue(L, 3, ALL);
-  lua_pushnil(L);
-  while (lua_next(L, 4)) {
-    lua_pop(L, 1);
-    if (((Generator *)lua_touserdata(L, -1))->state == OPEN) {
-      lua_pushvalue(L, -1);
-      lua_rawseti(L, 2, ++n);
-    }
-  }
-  lua_pushinteger(L, n);
-  lua_setfield(L, 2, "n");
-  lua_settop(L, 2);
-  return 1;
-}
-
-/* }================================================================== */
 
 
 /*
@@ -293,7 +131,7 @@ static int generator_next (lua_State *L) {
       lua_pushnil(L);
       return 1;
     case FRESH:
-      enlist(L, t->f.loop);
+      las_listgenerator(L, t->f.loop);
       g->state = BUSY;
       status = las_drivefirst(L, g->co, &n);
       break;
@@ -471,7 +309,7 @@ static int generator_close (lua_State *L) {
    'for' wants. */
 static int callgenerator (lua_State *L) {
   int n = lua_gettop(L);
-  Generator *g = (Generator *)lua_newuserdatauv(L, sizeof(*g), NUSER);
+  Generator *g = (Generator *)lua_newuserdatauv(L, sizeof(*g), LAS_GNUSER);
   lua_State *co;
   memset(g, 0, sizeof(*g));
   g->state = OVER;
@@ -483,7 +321,7 @@ static int callgenerator (lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_xmove(L, co, 1);
   las_addbase(L, co);
-  lua_setiuservalue(L, 1, THREAD);
+  lua_setiuservalue(L, 1, LAS_GTHREAD);
   lua_xmove(L, co, n);  /* the arguments */
   g->co = co;
   g->state = FRESH;
@@ -524,8 +362,6 @@ static int generator_tostring (lua_State *L) {
 void las_opengenerator (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"generator", asyncio_generator},
-    {"open_generators", core_open_generators},
-    {"set_closer", core_set_closer},
     {"throw_into", core_throw_into},
     {"is_open", core_is_open},
     {NULL, NULL}
@@ -542,5 +378,6 @@ void las_opengenerator (lua_State *L, int state) {
     {NULL, NULL}
   };
   las_setfuncs(L, state, funcs);
+  las_opengeneratorlist(L, state);
   las_newtype(L, state, LAS_TGENERATOR, "asyncio.Generator", methods, meta);
 }

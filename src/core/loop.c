@@ -290,6 +290,8 @@ static int loop_close (lua_State *L) {
   lua_settop(lp->anchor, LAS_AMSGH);
   lua_settop(lp->anchor, LAS_ALAST);
   lp->nfree = lp->nslots = 0;
+  lua_pushnil(L);
+  lua_setiuservalue(L, 1, LAS_LGENERATORS);
   return 0;
 }
 

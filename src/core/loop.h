@@ -24,7 +24,7 @@ enum las_LoopAnchored {
   LAS_LHANDLER,		/* exception handler, or nil */
   LAS_LFACTORY,		/* task factory, or nil */
   LAS_LDUMP,		/* function that dumps all tasks, or nil */
-  LAS_LKEEPER,		/* keeper of the open generators, or nil */
+  LAS_LGENERATORS,	/* list of the open generators, or nil */
   LAS_LBROKEN,		/* error that the main task is to raise, or nil */
   LAS_LLATE,		/* function that makes the one for 'limit', or nil */
   LAS_LORIGINS,		/* weak table: value -> where it was made, or nil */
