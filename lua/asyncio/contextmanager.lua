@@ -74,17 +74,14 @@ local function add(self, exit)
   self.n = self.n + 1
 end
 
-local function check_self(name, self)
-  if getmetatable(self) ~= ExitStack then
-    error(("bad argument #1 to '%s' (asyncio.ExitStack expected, got %s)"):format(
-      name, type(self)), 3)
-  end
+local function exit_stack(v)
+  return getmetatable(v) ~= ExitStack and "asyncio.ExitStack" or nil
 end
 
 --- Takes a to-be-closed value, to be closed with the others; gives all its
 -- arguments.
 function ExitStack:enter(value, ...)
-  check_self("enter", self)
+  check.self("enter", self, exit_stack)
   if value then
     local meta = debug.getmetatable(value)
     local close = meta and meta.__close
@@ -101,7 +98,7 @@ end
 
 --- Will call `f(err)`, with the error that unwinds the stack or nil; gives f.
 function ExitStack:push(f)
-  check_self("push", self)
+  check.self("push", self, exit_stack)
   check.argument("push", 1, f, check.callable)
   add(self, f)
   return f
@@ -109,7 +106,7 @@ end
 
 --- Will call `f(...)`; gives f.
 function ExitStack:callback(f, ...)
-  check_self("callback", self)
+  check.self("callback", self, exit_stack)
   check.argument("callback", 1, f, check.callable)
   local args = table.pack(...)
   add(self, function()
@@ -120,7 +117,7 @@ end
 
 --- A new stack that has all of this one's, which is then empty.
 function ExitStack:pop_all()
-  check_self("pop_all", self)
+  check.self("pop_all", self, exit_stack)
   local other = contextmanager.ExitStack()
   for i = 1, self.n do
     other[i], self[i] = self[i], nil
@@ -148,7 +145,7 @@ local function unwind(self, err)
 end
 
 function ExitStack:close()
-  check_self("close", self)
+  check.self("close", self, exit_stack)
   unwind(self, nil)
 end
 

@@ -23,15 +23,18 @@ local function frames_of(co)
     if info.currentline > 0 then
       asking = asking and info.source:sub(1, #OWN) == OWN
       if not asking then
-        table.insert(frames, 1, {
+        frames[#frames + 1] = {
           source = info.short_src,
           line = info.currentline,
           name = info.name,
           func = info.func,
-        })
+        }
       end
     end
     level = level + 1
+  end
+  for i = 1, #frames // 2 do  -- they came newest first
+    frames[i], frames[#frames + 1 - i] = frames[#frames + 1 - i], frames[i]
   end
   return frames
 end
