@@ -86,7 +86,8 @@ local Loop = {}
 ---@field task asyncio.Task? the task that failed
 ---@field future asyncio.Future? the future that failed
 ---@field handle asyncio.Handle? the call that failed
----@field traceback string? where the error was raised, if no task tells it
+---@field traceback string? where the error was raised, or where a pending task stands
+---@field source_traceback string? where the task or future was made, if the loop has kept it
 
 --- What `loop:stats` counts.
 ---@class asyncio.LoopStats
