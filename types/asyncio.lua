@@ -22,7 +22,7 @@ local asyncio = {}
 ---@field compiled string the one this library was compiled for
 ---@field running string the one that is loaded; of Lua without the release where that is hidden
 
---- Tells the versions of the library, of Lua and of libuv.
+--- Returns the versions of the library, of Lua and of libuv.
 ---@return asyncio.Versions
 function asyncio.versions() end
 

@@ -92,7 +92,7 @@ function asyncio.coroutine.wrap(f) end
 ---@return any ... the arguments of the next resume
 function asyncio.coroutine.yield(...) end
 
---- Tells what a coroutine does; one that waits for the loop is "normal".
+--- Returns what a coroutine does; one that waits for the loop is "normal".
 ---@param co thread
 ---@return "running"|"suspended"|"normal"|"dead"
 function asyncio.coroutine.status(co) end
@@ -102,7 +102,7 @@ function asyncio.coroutine.status(co) end
 ---@return boolean ismain
 function asyncio.coroutine.running() end
 
---- Tells whether a coroutine can yield.
+--- Returns whether a coroutine can yield.
 ---@param co thread? the running one by default
 ---@return boolean
 function asyncio.coroutine.isyieldable(co) end

@@ -92,7 +92,7 @@ asyncio.DeadlockError = {}
 --- Any of the classes of errors, such as `asyncio.TimeoutError`.
 ---@alias asyncio.ErrorClass asyncio.Error
 
---- Tells whether a value is an error object of that class, or of one below it.
+--- Returns whether a value is an error object of that class, or of one below it.
 ---@param value any
 ---@param class asyncio.ErrorClass
 ---@return boolean

@@ -78,13 +78,13 @@ function asyncio.ExceptionGroup:subgroup(condition) end
 ---@overload async fun(options: asyncio.GatherOptions): asyncio.GatherResults
 function asyncio.gather(...) end
 
---- Has `wait` wait until all are done.
+--- Makes `wait` wait until all are done.
 asyncio.ALL_COMPLETED = "ALL_COMPLETED"
 
---- Has `wait` wait until one is done.
+--- Makes `wait` wait until one is done.
 asyncio.FIRST_COMPLETED = "FIRST_COMPLETED"
 
---- Has `wait` wait until one has failed, or all are done.
+--- Makes `wait` wait until one has failed, or all are done.
 asyncio.FIRST_EXCEPTION = "FIRST_EXCEPTION"
 
 --- Options of `wait`, in one table with what it waits for.

@@ -10,7 +10,7 @@ local asyncio = {}
 ---@field awaited_by asyncio.CallGraph[] who awaits it, upward
 ---@field cycle boolean? true where it was met below already
 
---- Tells who awaits a task or future, and who awaits those, upward.
+--- Returns who awaits a task or future, and who awaits those, upward.
 ---@param future? asyncio.Task|asyncio.Future the current task without it
 ---@return asyncio.CallGraph
 function asyncio.call_graph(future) end
@@ -38,7 +38,7 @@ function asyncio.dump(options) end
 ---@field since number? loop time, in seconds, at which it began to wait; only where steps are watched
 ---@field context asyncio.Context?
 
---- Tells what every task of a loop is doing.
+--- Returns what every task of a loop is doing.
 ---@param loop? asyncio.Loop the running one without it
 ---@return asyncio.TaskInfo[]
 function asyncio.tasks(loop) end

@@ -79,7 +79,7 @@ function asyncio.after_fork() end
 ---@class asyncio.Loop
 local Loop = {}
 
---- What an exception handler is told.
+--- What an exception handler is called with.
 ---@class asyncio.ExceptionContext
 ---@field message string what happened
 ---@field exception any? the error
@@ -119,11 +119,11 @@ function Loop:stop() end
 --- Closes the loop and frees what it holds; tasks that are not done are dropped.
 function Loop:close() end
 
---- Tells whether the loop runs now.
+--- Returns whether the loop runs now.
 ---@return boolean
 function Loop:is_running() end
 
---- Tells whether the loop was closed.
+--- Returns whether the loop was closed.
 ---@return boolean
 function Loop:is_closed() end
 
@@ -131,7 +131,7 @@ function Loop:is_closed() end
 ---@return number seconds
 function Loop:time() end
 
---- Has a function called in the next turn.
+--- Schedules a function for the next turn.
 ---@param f fun(...)
 ---@param ... any its arguments
 ---@return asyncio.Handle
@@ -144,14 +144,14 @@ function Loop:call_soon(f, ...) end
 ---@return asyncio.Handle
 function Loop:call_soon_threadsafe(f, ...) end
 
---- Has a function called after some time.
+--- Schedules a function for some time from now.
 ---@param delay number seconds from now
 ---@param f fun(...)
 ---@param ... any its arguments
 ---@return asyncio.TimerHandle
 function Loop:call_later(delay, f, ...) end
 
---- Has a function called at some time.
+--- Schedules a function for a moment.
 ---@param when number seconds of the loop's clock
 ---@param f fun(...)
 ---@param ... any its arguments
@@ -170,7 +170,7 @@ function Loop:create_future(options) end
 ---@overload fun(self: asyncio.Loop, options: asyncio.CreateTaskOptions): asyncio.Task
 function Loop:create_task(f, ...) end
 
---- Sets who is told of failures that nobody else can see.
+--- Sets the handler of failures that reach no caller.
 ---@param handler fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)? nil: the default one
 function Loop:set_exception_handler(handler) end
 
@@ -178,11 +178,11 @@ function Loop:set_exception_handler(handler) end
 ---@return fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)?
 function Loop:get_exception_handler() end
 
---- Tells the handler of a failure.
+--- Reports a failure to the handler.
 ---@param context asyncio.ExceptionContext
 function Loop:call_exception_handler(context) end
 
---- Writes a failure to the standard error output, as happens without a handler.
+--- Writes a failure to standard error, as happens without a handler.
 ---@param context asyncio.ExceptionContext
 function Loop:default_exception_handler(context) end
 
@@ -190,7 +190,7 @@ function Loop:default_exception_handler(context) end
 ---@param on boolean
 function Loop:set_debug(on) end
 
---- Tells whether the loop is in debug mode.
+--- Returns whether the loop is in debug mode.
 ---@return boolean
 function Loop:get_debug() end
 
@@ -198,7 +198,7 @@ function Loop:get_debug() end
 ---@param seconds number 0.1 at first
 function Loop:set_slow_callback_duration(seconds) end
 
---- Has tasks of this loop made by a factory.
+--- Sets the factory that makes the tasks of this loop.
 ---@param factory asyncio.TaskFactory? nil: in the usual way
 function Loop:set_task_factory(factory) end
 
@@ -217,7 +217,7 @@ local Handle = {}
 --- Takes the call back; does nothing once it was made.
 function Handle:cancel() end
 
---- Tells whether the call was taken back.
+--- Returns whether the call was taken back.
 ---@return boolean
 function Handle:cancelled() end
 
@@ -225,6 +225,6 @@ function Handle:cancelled() end
 ---@class asyncio.TimerHandle: asyncio.Handle
 local TimerHandle = {}
 
---- Tells when the call is to come.
+--- Returns when the call is to come.
 ---@return number seconds of the loop's clock
 function TimerHandle:when() end

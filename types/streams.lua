@@ -121,7 +121,7 @@ function Server:close() end
 ---@async
 function Server:wait_closed() end
 
---- Tells whether the server accepts clients.
+--- Returns whether the server accepts clients.
 ---@return boolean
 function Server:is_serving() end
 
@@ -183,7 +183,7 @@ function StreamReader:lines() end
 ---@return string? bytes nil at the end
 function StreamReader:peek(n) end
 
---- Tells whether the stream has ended and everything was read.
+--- Returns whether the stream has ended and everything was read.
 ---@return boolean
 function StreamReader:at_eof() end
 
@@ -221,7 +221,7 @@ function StreamWriter:writelines(list) end
 ---@async
 function StreamWriter:drain() end
 
---- Tells whether `write_eof` can be called.
+--- Returns whether `write_eof` can be called.
 ---@return boolean
 function StreamWriter:can_write_eof() end
 
@@ -234,7 +234,7 @@ function StreamWriter:close() end
 --- Closes the connection at once, and drops what is unsent.
 function StreamWriter:abort() end
 
---- Tells whether the writer is closed or about to be.
+--- Returns whether the writer is closed or about to be.
 ---@return boolean
 function StreamWriter:is_closing() end
 
@@ -242,7 +242,7 @@ function StreamWriter:is_closing() end
 ---@async
 function StreamWriter:wait_closed() end
 
---- Tells about the connection: an address as host, port or path; the number of its file descriptor.
+--- Returns something about the connection: an address as host, port or path; the number of its file descriptor.
 ---@param name "peername"|"sockname"|"socket"|string
 ---@param default any what to give for what there is not
 ---@return any value

@@ -13,7 +13,7 @@ function Lock:acquire() end
 --- Gives the lock to the first task that waits, else frees it.
 function Lock:release() end
 
---- Tells whether it is held.
+--- Returns whether it is held.
 ---@return boolean
 function Lock:locked() end
 
@@ -29,10 +29,10 @@ function Event:wait() end
 --- Sets the event and wakes all that wait.
 function Event:set() end
 
---- Has those wait who come from now on.
+--- Makes later calls of `wait` wait again.
 function Event:clear() end
 
---- Tells whether the event is set.
+--- Returns whether the event is set.
 ---@return boolean
 function Event:is_set() end
 
@@ -48,7 +48,7 @@ function Semaphore:acquire() end
 --- Gives a permit to the first task that waits, else makes it free.
 function Semaphore:release() end
 
---- Tells whether no permit is free.
+--- Returns whether no permit is free.
 ---@return boolean
 function Semaphore:locked() end
 
@@ -64,7 +64,7 @@ function Condition:acquire() end
 --- Releases the lock.
 function Condition:release() end
 
---- Tells whether the lock is held.
+--- Returns whether the lock is held.
 ---@return boolean
 function Condition:locked() end
 
@@ -99,10 +99,10 @@ function Barrier:wait() end
 --- Goes back to the start: tasks that wait raise BrokenBarrierError.
 function Barrier:reset() end
 
---- Has all raise BrokenBarrierError until `reset`.
+--- Makes every `wait` raise BrokenBarrierError until `reset`.
 function Barrier:abort() end
 
---- Tells how many tasks it waits for.
+--- Returns how many tasks it waits for.
 ---@return integer
 function Barrier:parties() end
 
@@ -110,7 +110,7 @@ function Barrier:parties() end
 ---@return integer
 function Barrier:n_waiting() end
 
---- Tells whether it is broken.
+--- Returns whether it is broken.
 ---@return boolean
 function Barrier:broken() end
 
@@ -141,7 +141,7 @@ function Queue:get_nowait() end
 ---@return asyncio.Queue
 function Queue:items() end
 
---- Tells that an item that was taken is dealt with.
+--- Marks an item that was taken as done.
 function Queue:task_done() end
 
 --- Waits until all items are dealt with.
@@ -156,15 +156,15 @@ function Queue:shutdown(immediate) end
 ---@return integer
 function Queue:qsize() end
 
---- Tells whether there is no item.
+--- Returns whether there is no item.
 ---@return boolean
 function Queue:empty() end
 
---- Tells whether `put_nowait` would raise QueueFull.
+--- Returns whether `put_nowait` would raise QueueFull.
 ---@return boolean
 function Queue:full() end
 
---- Tells how many items there is room for; 0 without a limit.
+--- Returns how many items there is room for; 0 without a limit.
 ---@return integer
 function Queue:maxsize() end
 

@@ -62,22 +62,22 @@ function asyncio.all_tasks(loop) end
 ---@return asyncio.Future
 function asyncio.ensure_future(awaitable) end
 
---- Tells whether a value is a future or task.
+--- Returns whether a value is a future or task.
 ---@param value any
 ---@return boolean
 function asyncio.isfuture(value) end
 
---- Tells whether a value is a coroutine object: a Lua thread that has not begun.
+--- Returns whether a value is a coroutine object: a Lua thread that has not begun.
 ---@param value any
 ---@return boolean
 function asyncio.iscoroutine(value) end
 
---- Tells whether a value was made by `asyncio.async`.
+--- Returns whether a value was made by `asyncio.async`.
 ---@param value any
 ---@return boolean
 function asyncio.iscoroutinefunction(value) end
 
---- Tells whether `asyncio.await` takes a value.
+--- Returns whether `asyncio.await` takes a value.
 ---@param value any
 ---@return boolean
 function asyncio.isawaitable(value) end
@@ -130,11 +130,11 @@ function Future:result() end
 ---@return boolean failed
 function Future:exception() end
 
---- Tells whether there is a result, an error or a cancellation.
+--- Returns whether there is a result, an error or a cancellation.
 ---@return boolean
 function Future:done() end
 
---- Tells whether the future was cancelled.
+--- Returns whether the future was cancelled.
 ---@return boolean
 function Future:cancelled() end
 
@@ -143,7 +143,7 @@ function Future:cancelled() end
 ---@return boolean accepted false if it was done
 function Future:cancel(message) end
 
---- Has a function called soon after the future is done.
+--- Schedules a function for when the future is done.
 ---@param f fun(future: asyncio.Future)
 function Future:add_done_callback(f) end
 

@@ -47,11 +47,11 @@ function testing.async(f, options) end
 ---@return fun(...)
 function testing.virtual(f, options) end
 
---- Has a function run before each test of the present `describe` that was made by `async` or `virtual`, in its task.
+--- Runs a function before each test of the present `describe` that was made by `async` or `virtual`, in its task.
 ---@param f async fun()
 function testing.before_each(f) end
 
---- Has a function run after each test of the present `describe`, however that ended; the last one comes first.
+--- Runs a function after each test of the present `describe`, however that ended; the last one comes first.
 ---@param f async fun()
 function testing.after_each(f) end
 

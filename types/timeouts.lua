@@ -25,7 +25,7 @@ function asyncio.timeout_at(when) end
 ---@class asyncio.Timeout
 local Timeout = {}
 
---- Tells when the time ends.
+--- Returns when the time ends.
 ---@return number? seconds of the loop's clock; nil without a limit
 function Timeout:when() end
 
@@ -33,7 +33,7 @@ function Timeout:when() end
 ---@param when number? seconds of the loop's clock; nil takes the limit away
 function Timeout:reschedule(when) end
 
---- Tells whether the time has run out.
+--- Returns whether the time has run out.
 ---@return boolean
 function Timeout:expired() end
 
