@@ -45,6 +45,10 @@ LAS_API lua_State *las_innermost (las_State *S, lua_State *co);
 /* Pushes the traceback of a coroutine, what it drives first; without so many
    levels of L, if that is in it. [-0, +1, m] */
 LAS_API void las_traceback (lua_State *L, lua_State *co, int level);
+/* Pushes the frames of the same, without a title: the first ones of each
+   coroutine, and without the search for names of global functions that takes
+   most of a traceback's time. For stacks that are seldom shown. [-0, +1, m] */
+LAS_API void las_quicktrace (lua_State *L, lua_State *co);
 /* Such a number of levels: those of the library's own Lua code that asks, and
    of what is above it. */
 LAS_API int las_asklevel (lua_State *L);

@@ -69,7 +69,7 @@ void las_addreason (lua_State *L, las_Task *t) {
   luaL_checkstack(L, 8, NULL);
   r->push(L, r);
   lua_setfield(L, -2, "message");
-  las_traceback(L, t->co, 0);
+  las_quicktrace(L, t->co);
   lua_setfield(L, -2, STACK);
   las_pushplace(L, t->co);
   lua_setfield(L, -2, PLACE);
@@ -101,9 +101,7 @@ void las_addawaiter (lua_State *L, las_Task *t) {
     return;
   }
   lua_pushliteral(L, "\n\t(awaited by another task:)");
-  las_traceback(L, t->co, 0);
-  luaL_gsub(L, lua_tostring(L, -1), "stack traceback:", "");
-  lua_remove(L, -2);
+  las_quicktrace(L, t->co);
   lua_concat(L, 3);
   lua_setfield(L, -2, STACK);
 }
@@ -124,6 +122,9 @@ int las_pushstack (lua_State *L, int i) {
   i = lua_absindex(L, i);
   if (!pushfield(L, i, STACK))
     return 0;
+  lua_pushliteral(L, "stack traceback:");
+  lua_insert(L, -2);
+  lua_concat(L, 2);
   if (!pushfield(L, i, PLACE))
     lua_pushnil(L);
   return 1;

@@ -6,6 +6,7 @@
 */
 
 #include <stdio.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/core.h"
@@ -143,6 +144,55 @@ void las_traceback (lua_State *L, lua_State *co, int level) {
   while ((co = innerof(L, co)) != NULL) {
     luaL_traceback(L, co, NULL, (co == L) ? level : 0);
     join(L);
+  }
+}
+
+
+#define QUICKFRAMES	12	/* of each coroutine, in a quick traceback */
+
+/* Adds a line about the frame in 'ar'. */
+static void addframe (luaL_Buffer *b, lua_Debug *ar) {
+  char line[LUA_IDSIZE + 32];
+  if (ar->currentline > 0)
+    snprintf(line, sizeof(line), "\n\t%s:%d: in ", ar->short_src,
+             ar->currentline);
+  else
+    snprintf(line, sizeof(line), "\n\t%s: in ", ar->short_src);
+  luaL_addstring(b, line);
+  if (*ar->namewhat != '\0') {
+    luaL_addstring(b, ar->namewhat);
+    luaL_addstring(b, " '");
+    luaL_addstring(b, ar->name);
+    luaL_addchar(b, '\'');
+  }
+  else if (*ar->what == 'C')
+    luaL_addchar(b, '?');
+  else {
+    snprintf(line, sizeof(line), "function <%s:%d>", ar->short_src,
+             ar->linedefined);
+    luaL_addstring(b, line);
+  }
+}
+
+
+void las_quicktrace (lua_State *L, lua_State *co) {
+  lua_pushliteral(L, "");
+  for (; co != NULL; co = innerof(L, co)) {
+    luaL_Buffer b;
+    lua_Debug ar;
+    int level;
+    luaL_buffinit(L, &b);
+    for (level = 0; lua_getstack(co, level, &ar); level++) {
+      if (level == QUICKFRAMES) {
+        luaL_addstring(&b, "\n\t...");
+        break;
+      }
+      lua_getinfo(co, "Sln", &ar);
+      addframe(&b, &ar);
+    }
+    luaL_pushresult(&b);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
   }
 }
 
