@@ -83,8 +83,8 @@ static void onalarm (las_Watch *w, las_Future *f) {
 }
 
 
-/* A time limit that has passed ends the next wait: the turn under way must look for
-   deadlines when it ends. */
+/* A time limit that has passed ends the next wait: the turn under way must
+   look for deadlines when it ends. */
 static void arm (lua_State *L, WaitSet *s, lua_Number seconds) {
   las_Loop *lp = s->loop;
   if (!las_heapreserve(&lp->heap))
