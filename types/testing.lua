@@ -10,7 +10,7 @@ local testing = {}
 --- Options of a loop for tests.
 ---@class asyncio.ClockOptions
 ---@field clock asyncio.Clock? "real" by default
----@field autojump number? real seconds without an event before virtual time jumps; 0 by default, 0.01 while sockets are open
+---@field autojump number? real seconds without an event before time jumps; by default 0, with open sockets 0.01
 
 --- Options of a test.
 ---@class asyncio.TestOptions: asyncio.ClockOptions

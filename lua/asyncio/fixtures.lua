@@ -25,7 +25,7 @@ local function of_busted(name)
 end
 
 --- Has `f` run before (or after) each test of the present block.
-function fixtures.note(name, kind, f)
+function fixtures.note(_, kind, f)
   local before_each, after_each = of_busted "before_each", of_busted "after_each"
   before_each(function()
     table.insert(noted[kind], f)

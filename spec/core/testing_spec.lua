@@ -223,7 +223,7 @@ describe("the virtual clock", function()
   end
 
   it("does not jump over an answer that is on its way", testing.virtual(function()
-    local server <close>, reader, writer = echo()
+    local server <close>, reader, writer = echo()  -- luacheck: ignore server
     for i = 1, 20 do
       writer:write(i .. "\n")
       assert.equal(i .. "\n", asyncio.wait_for(function() return reader:readline() end, 60))
@@ -251,7 +251,7 @@ describe("the virtual clock", function()
   it("takes the deadline that an event made, not the one before it", function()
     local log = {}
     testing.run { clock = "virtual", function()
-      local server <close>, reader, writer = echo()
+      local server <close>, reader, writer = echo()  -- luacheck: ignore server
       local slow = asyncio.create_task(function()
         asyncio.sleep(100)
         log[#log + 1] = "slow"

@@ -17,8 +17,8 @@ local built = false
 
 local function build()
   if not built then
-    local made = os.execute(("mkdir -p build/spec && LD_PRELOAD= cc -shared -fPIC -Wl,-z,nodelete -I%s -o %s spec/support/fork.c"):format(
-      include_dir(), PATH))
+    local made = os.execute(("mkdir -p build/spec && LD_PRELOAD= cc -shared -fPIC -Wl,-z,nodelete " ..
+      "-I%s -o %s spec/support/fork.c"):format(include_dir(), PATH))
     assert(made, "cannot build spec/support/fork.c")
     built = true
   end

@@ -104,8 +104,8 @@ struct las_Loop {
     int sig;
   } dump;
   struct las_Sentry *guard;	/* thread for 'limit', while it is there */
+  _Atomic uint64_t lateturn;	/* the turn that 'late' was seen in */
   _Atomic int late;	/* does it want the step or callback stopped? */
-  _Atomic uint64_t lateturn;	/* the turn that it was seen in */
   volatile uint8_t calling;	/* is it a callback that runs? */
   struct {		/* long steps: written for another thread and signals */
     struct las_Sentry *dog;	/* the thread, while it is there */
