@@ -248,7 +248,7 @@ describe("a child that ends", function()
     prints("", [[
       local testing = require "asyncio.testing"
       for _, run in ipairs {
-        function(f) testing.run { f, timeout = 5 } end,
+        function(f) testing.run { f, timeout = 60 } end,
         function(f) asyncio.run { f, time_slice = 0.01 } end,
         function(f) asyncio.run { f, watchdog = 0.01 } end,
         function(f) asyncio.run { f, debug = true } end,
@@ -257,7 +257,7 @@ describe("a child that ends", function()
           for _, close in ipairs { true, false } do
             local pid = fork.fork()
             if pid == 0 then
-              fork.kill_after(5)
+              fork.kill_after(60)
               os.exit(0, close)
             end
             assert(fork.wait(pid) == 0)
