@@ -94,6 +94,7 @@ build = {
         "src/net/reader.c",
         "src/net/resolver.c",
         "src/net/server.c",
+        "src/net/shared.c",
         "src/net/transport.c",
         "src/net/writer.c",
         "src/sync/barrier.c",

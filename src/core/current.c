@@ -7,6 +7,11 @@
 #include "core/core.h"
 
 
+int las_raiseforeign (lua_State *L, int pid) {
+  return luaL_error(L, "the loop belongs to process %d", pid);
+}
+
+
 las_Loop *las_checkloop (lua_State *L, int i) {
   las_Loop *lp = (las_Loop *)las_check(L, i, LAS_TLOOP);
   if (las_unlikely(lp->closed)) {

@@ -18,4 +18,7 @@ LAS_API las_Loop *las_defaultloop (lua_State *L);
 
 LAS_API void las_opencurrent (lua_State *L, int state);
 
+/* Raises 'the loop belongs to process N'. */
+LAS_API int las_raiseforeign (lua_State *L, int pid);
+
 #endif

@@ -5,20 +5,33 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/core.h"
 
 
-/* The loop that the signal goes to, and what the signal did before. */
-static las_Loop *volatile dumploop = NULL;
-static struct sigaction former;
+typedef struct Dump {
+  las_Resource res;	/* first */
+  las_Waker waker;
+  las_Job job;
+  las_Loop *loop;	/* the one that is dumped */
+  volatile int asked;	/* by the signal, and not done yet */
+  int sig;
+  struct sigaction former;	/* what the signal did before */
+} Dump;
+
+/* The one dump of the process, or NULL. */
+static Dump *volatile current = NULL;
 
 
 /* Calls the function that dumps: job and hook */
 static int calldump (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
-  lp->dump.asked = 0;
+  Dump *d = current;
+  if (d == NULL || d->loop != lp || !d->asked)
+    return 0;
+  d->asked = 0;
   las_pushloop(L, lp);
   lua_getiuservalue(L, -1, LAS_LDUMP);
   lua_call(L, 0, 0);
@@ -27,9 +40,8 @@ static int calldump (lua_State *L) {
 
 
 static void actdump (lua_State *L, las_Loop *lp, lua_Debug *ar) {
+  (void)lp;
   (void)ar;
-  if (!lp->dump.asked)
-    return;
   las_pushstate(L);
   lua_getiuservalue(L, -1, LAS_UDUMP);
   lua_remove(L, -2);
@@ -37,27 +49,28 @@ static void actdump (lua_State *L, las_Loop *lp, lua_Debug *ar) {
 }
 
 
-static const las_Deed dump = {LAS_DDUMP, LUA_MASKCOUNT, actdump};
+static const las_Deed deed = {LAS_DDUMP, LUA_MASKCOUNT, actdump};
 
 
 static void onsignal (int sig) {
-  las_Loop *lp = dumploop;
+  Dump *d = current;
   int saved = errno;  /* of what was interrupted */
   (void)sig;
-  if (lp == NULL || lp->closed || lp->dump.asked)
+  if (d == NULL || d->loop->closed || d->asked)
     return;
-  lp->dump.asked = 1;
-  if (lp->driven != NULL)
-    las_armhook(lp, lp->driven, &dump);
-  uv_async_send(&lp->async);
+  d->asked = 1;
+  if (d->loop->driven != NULL)
+    las_armhook(d->loop, d->loop->driven, &deed);
+  uv_async_send(&d->loop->async);
   errno = saved;
 }
 
 
-void las_takedump (las_Loop *lp) {
-  if (lp->dump.asked && !lp->dump.job.watch.item.phase) {
-    lp->dump.job.watch.item.phase = 1;
-    las_queue(lp, &lp->dump.job.watch.item);
+static void onwoken (las_Waker *w, las_Loop *lp) {
+  Dump *d = las_owner(w, Dump, waker);
+  if (d->asked && !d->job.watch.item.phase) {
+    d->job.watch.item.phase = 1;
+    las_queue(lp, &d->job.watch.item);
   }
 }
 
@@ -65,17 +78,16 @@ void las_takedump (las_Loop *lp) {
 static int runjob (lua_State *L) {
   las_Job *job = (las_Job *)lua_touserdata(L, 1);
   job->watch.item.phase = 0;
-  if (las_state(L)->loop->dump.asked)
-    calldump(L);
-  return 0;
+  return calldump(L);
 }
 
 
-void las_leavedump (las_Loop *lp) {
-  if (dumploop == lp) {
-    sigaction(lp->dump.sig, &former, NULL);
-    dumploop = NULL;
-  }
+static void drop (las_Resource *r) {
+  Dump *d = (Dump *)r;
+  sigaction(d->sig, &d->former, NULL);
+  current = NULL;
+  las_dropwaker(d->loop, &d->waker);
+  free(d);
 }
 
 
@@ -89,6 +101,23 @@ static int tosignal (lua_State *L, int i) {
 }
 
 
+static Dump *newdump (lua_State *L, las_Loop *lp, int sig) {
+  static const las_ResourceKind kind = {NULL, drop};
+  Dump *d = (Dump *)calloc(1, sizeof(*d));
+  if (d == NULL)
+    luaL_error(L, "not enough memory");
+  d->res.kind = &kind;
+  d->waker.woken = onwoken;
+  d->job.watch.item.type = LAS_JOB;
+  d->job.run = runjob;
+  d->loop = lp;
+  d->sig = sig;
+  las_adopt(lp, &d->res);
+  las_addwaker(lp, &d->waker);
+  return d;
+}
+
+
 /* dump_on(loop, signal, f): f is called when the signal comes */
 static int core_dump_on (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
@@ -96,18 +125,15 @@ static int core_dump_on (lua_State *L) {
   struct sigaction sa;
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
-  if (dumploop != NULL)
+  if (current != NULL)
     return luaL_error(L, "another loop is dumped on a signal already");
   lua_setiuservalue(L, 1, LAS_LDUMP);
-  lp->dump.job.watch.item.type = LAS_JOB;
-  lp->dump.job.run = runjob;
-  lp->dump.sig = sig;
+  current = newdump(L, lp, sig);
   memset(&sa, 0, sizeof(sa));
   sa.sa_handler = onsignal;
   sa.sa_flags = SA_RESTART;
   sigemptyset(&sa.sa_mask);
-  dumploop = lp;
-  sigaction(sig, &sa, &former);
+  sigaction(sig, &sa, &current->former);
   return 0;
 }
 

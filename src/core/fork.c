@@ -54,27 +54,16 @@ static void ignorerun (las_Loop *lp, int begins) {
 }
 
 
-static void ignoreslice (las_Loop *lp, uint64_t ns) {
-  (void)lp;
-  (void)ns;
-}
-
-
-static void ignoreloop (las_Loop *lp) {
-  (void)lp;
-}
-
-
 static void onstepped (las_Loop *lp, las_Task *t) {
   (void)t;
   las_leaverun(lp);
 }
 
 
-/* Notes the end of the step or callback that was forked, where no other
-   instrument does. */
+/* Notes the end of the step or callback that was forked, in the place of those
+   who watched it. */
 static const las_Instrument foreign = {
-  ignorerun, ignore, onstepped, ignoreslice, ignoreloop, ignoreloop
+  ignorerun, ignore, onstepped
 };
 
 
@@ -84,8 +73,7 @@ static void makeforeign (las_Loop *lp) {
   if (lp->L != NULL) {  /* the fork was in a step or callback of it */
     lp->S->loop = NULL;
     lp->S->lost = lp->pid;
-    if (lp->instrument == NULL)
-      lp->instrument = &foreign;
+    lp->instrument = &foreign;
   }
 }
 
@@ -146,11 +134,6 @@ void las_checkprocess (las_Loop *lp) {
 }
 
 
-int las_raiseforeign (lua_State *L, int pid) {
-  return luaL_error(L, "the loop belongs to process %d", pid);
-}
-
-
 /*
 ** {==================================================================
 ** Dropping what a child has of a loop
@@ -179,10 +162,7 @@ void las_dropforeign (las_Loop *lp) {
   whole = !lp->polling && uv_loop_fork(&lp->uv) == 0;
   las_leaveprocess(lp);
   las_leavesigint(lp);
-  las_leavedump(lp);
   las_unguardlimit(lp);
-  if (lp->instrument != NULL)
-    lp->instrument->close(lp);
   las_leavemailbox(lp);
   closeall(lp);
   if (whole) {

@@ -17,9 +17,6 @@ enum {LAS_OPEN, LAS_CLOSED, LAS_FOREIGN};
 LAS_API void las_enterprocess (las_Loop *lp);
 LAS_API void las_leaveprocess (las_Loop *lp);
 
-/* Raises 'the loop belongs to process N'. */
-LAS_API int las_raiseforeign (lua_State *L, int pid);
-
 /* Makes the loop of another process LAS_FOREIGN, if the fork did not. */
 LAS_API void las_checkprocess (las_Loop *lp);
 

@@ -16,10 +16,14 @@ typedef struct las_Instrument {
   void (*step) (las_Loop *lp, las_Task *t);	/* it is about to run */
   void (*stepped) (las_Loop *lp, las_Task *t);	/* it has run; raises only
 			in a process that was forked meanwhile */
-  void (*slice) (las_Loop *lp, uint64_t ns);	/* some tasks are to give way
-			after so long; the loop need not have it yet */
-  void (*debug) (las_Loop *lp);	/* the same of debug mode */
-  void (*close) (las_Loop *lp);
 } las_Instrument;
+
+/* What the room with the watchdog does for others: it hangs off the state. */
+typedef struct las_Watcher {
+  int (*open) (las_Loop *lp);	/* a loop was made, maybe in debug mode; 0
+			without memory. C only */
+  void (*slice) (las_Loop *lp, uint64_t ns);	/* some tasks are to give way
+			after so long. C only */
+} las_Watcher;
 
 #endif

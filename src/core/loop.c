@@ -22,13 +22,6 @@
 ** ===================================================================
 */
 
-char *las_readbuf (las_Loop *lp) {
-  if (lp->readbuf == NULL)
-    lp->readbuf = (char *)malloc(LAS_READSIZE);
-  return lp->readbuf;
-}
-
-
 /* A write to a peer that is gone must be an error, not a death. */
 static void ignoresigpipe (void) {
   struct sigaction sa;
@@ -36,12 +29,6 @@ static void ignoresigpipe (void) {
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
   }
-}
-
-
-static void onasync (uv_async_t *async) {
-  las_takemail((las_Loop *)async->data);
-  las_takedump((las_Loop *)async->data);
 }
 
 
@@ -68,7 +55,7 @@ static int openuv (las_Loop *lp) {
     return err;
   if ((err = las_openmailbox(lp)) != 0)
     goto noloop;
-  if ((err = uv_async_init(&lp->uv, &lp->async, onasync)) != 0)
+  if ((err = uv_async_init(&lp->uv, &lp->async, las_onasync)) != 0)
     goto nomail;
   lp->async.data = lp;
   uv_unref((uv_handle_t *)&lp->async);
@@ -89,10 +76,7 @@ static void closeuv (las_Loop *lp) {
   lp->closed = LAS_CLOSED;
   las_leaveprocess(lp);
   las_leavesigint(lp);
-  las_leavedump(lp);
   las_unguardlimit(lp);
-  if (lp->instrument != NULL)
-    lp->instrument->close(lp);
   while (lp->resources != NULL) {
     las_Resource *r = lp->resources;
     las_disown(lp, r);
@@ -107,11 +91,9 @@ static void closeuv (las_Loop *lp) {
 
 
 static void freeparts (las_Loop *lp) {
-  free(lp->readbuf);
   free(lp->heap.v);
   free(lp->freeslots);
   lp->freeslots = NULL;
-  lp->readbuf = NULL;
   memset(&lp->heap, 0, sizeof(lp->heap));
 }
 
@@ -158,7 +140,6 @@ static int core_new_event_loop (lua_State *L) {
   lp->virtual = (uint8_t)virtual;
   lp->autojump = las_moment(autojump);
   lp->clock = 1000000000;
-  lp->slow = 0.1;
   lp->pollevery = LAS_POLLEVERY;
   lp->anchor = lua_newthread(L);
   lua_newtable(lp->anchor);
@@ -182,7 +163,8 @@ static int core_new_event_loop (lua_State *L) {
   lp->closed = LAS_OPEN;
   las_enterprocess(lp);
   lp->debug = lp->origins = isdebugasked();
-  lp->S->slicer->debug(lp);
+  if (!lp->S->watcher->open(lp))
+    return las_oserror(L, UV_ENOMEM, "new_event_loop", NULL);
   newsentinel(L);
   return 1;
 }
@@ -293,22 +275,6 @@ static int loop_close (lua_State *L) {
   lua_pushnil(L);
   lua_setiuservalue(L, 1, LAS_LGENERATORS);
   return 0;
-}
-
-
-void las_leavewaits (las_Loop *lp) {
-  lua_State *A = lp->anchor;
-  uint32_t slot;
-  for (slot = 1; slot <= lp->nslots; slot++) {
-    las_Task *t;
-    lua_rawgeti(A, LAS_ATABLE, slot);
-    t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
-    lua_pop(A, 1);
-    if (t != NULL && t->f.item.phase == LAS_PARKED) {
-      las_leave(t);
-      t->f.item.phase = LAS_READY;
-    }
-  }
 }
 
 

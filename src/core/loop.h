@@ -10,13 +10,11 @@
 
 #include "core/future.h"
 #include "core/clock.h"
-#include "core/since.h"
 #include "core/reason.h"
 #include "core/hook.h"
 #include "core/instrument.h"
 
 
-#define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
 
 /* user values of a loop */
 enum las_LoopAnchored {
@@ -45,6 +43,18 @@ enum las_AnchorStack {
   LAS_ALAST = LAS_AWATCHED
 };
 
+#define LAS_REASONLISTS	64	/* a power of two */
+
+/* las_Loop.room: whose it is */
+enum {LAS_RNET, LAS_RWATCH, LAS_RSINCE, LAS_NROOMS};
+
+/* Called on the loop's thread when that was woken from elsewhere, by a signal
+   handler for one. */
+typedef struct las_Waker {
+  struct las_Waker *next;
+  void (*woken) (struct las_Waker *w, las_Loop *lp);	/* C only */
+} las_Waker;
+
 struct las_Loop {
   las_State *S;
   lua_State *anchor;	/* never runs; only non-raising calls on it */
@@ -66,8 +76,11 @@ struct las_Loop {
   uint32_t patience;	/* anchors to make before the next try to compact */
   uint32_t ntasks;	/* tasks that are not done */
   uint32_t cancelpass;	/* number of the cancel under way */
-  las_Work *work;	/* what the cancel under way still has to do */
-  las_Reasons reasons;	/* of scopes that cancelled their tasks */
+  struct las_Work *work;	/* what the cancel under way still has to do */
+  struct {		/* of scopes that cancelled and are open: reason.c */
+    uint32_t n;
+    struct las_Reason *list[LAS_REASONLISTS];	/* by the cancel's number */
+  } reasons;
   uint32_t busy;	/* look-ups and the like: they keep it waiting */
   uint8_t virtual;	/* is the clock virtual? */
   uint8_t stop;		/* end of the run asked for */
@@ -98,68 +111,28 @@ struct las_Loop {
   las_Watch maindone;	/* ends the run once 'main' is done */
   int pid;		/* the process that made it */
   struct { las_Loop *next, *prev; } process;	/* its open loops: fork.c */
-  struct {		/* dumps on a signal */
-    las_Job job;
-    volatile int asked;
-    int sig;
-  } dump;
   struct las_Sentry *guard;	/* thread for 'limit', while it is there */
   _Atomic uint64_t lateturn;	/* the turn that 'late' was seen in */
   _Atomic int late;	/* does it want the step or callback stopped? */
   volatile uint8_t calling;	/* is it a callback that runs? */
-  struct {		/* long steps: written for another thread and signals */
-    struct las_Sentry *dog;	/* the thread, while it is there */
-    _Atomic uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
-    uint64_t own;	/* the limit that the program set, without debug mode */
-    _Atomic uint64_t slice;	/* a longer step is made to yield; 0: none */
-    _Atomic uint64_t since;	/* when the reported step was first seen */
-    _Atomic uint32_t step, seen;	/* number of the step under way, and of
-				the one the thread wants stopped */
-    uint64_t began;	/* when the last step began */
-    _Atomic uint8_t busy;	/* does a step or a callback run? */
-    _Atomic int asked, alarm;	/* of the signal handler, of the hook */
-    las_Job job;	/* reports a step that has ended */
-    uint64_t took;	/* how long that was, nanoseconds */
-    uint8_t sliceall;	/* are all tasks sliced? */
-    char name[64];	/* of the task that is stepped */
-  } watch;
-  las_Since since;	/* when tasks began to wait, if steps are watched */
   uv_loop_t uv;
   uv_timer_t timer;	/* serves the heap */
   uv_async_t async;	/* wakes the loop from threads and signals */
   struct las_Mailbox *mailbox;	/* results of other threads */
-  char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
-  struct {		/* bytes just read into it, and not yet taken */
-    const void *owner;	/* whose they are, or NULL */
-    const char *p;
-    size_t n;
-  } fresh;
-  las_List freed;	/* watches to be told when a descriptor was closed */
-  struct {		/* name look-ups */
-    struct las_Lookup *first, *last;	/* those that wait for a thread */
-    uint32_t nthreads;	/* those that have one, left by their tasks too */
-  } lookups;
+  las_Waker *wakers;
   struct las_Resource *resources;	/* what 'close' must close first */
   _Atomic uint64_t turns;	/* a thread reads it */
   uint64_t nread, nwritten;	/* for stats */
   uint64_t longest;	/* longest watched step, nanoseconds */
-  double slow;		/* a step longer than this is reported, seconds */
+  void *room[LAS_NROOMS];	/* what rooms keep here, NULL until first used */
 };
 
 /* las_Loop.overdue: seen by a busy step; the main task was told, too */
 enum {LAS_LATE = 1, LAS_TOLD};
 
-/* Takes all tasks out of what they wait for, which may go before they do. They
-   stay pending, and nothing will ever step them. C only. */
-LAS_API void las_leavewaits (las_Loop *lp);
-
 /* Runs turns until told to stop, one at least. Cannot raise. */
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
 
-/* Dumps on a signal: dump.c. */
-LAS_API void las_takedump (las_Loop *lp);
-LAS_API void las_leavedump (las_Loop *lp);
-LAS_API void las_opendump (lua_State *L, int state);
 
 /* What has become of a SIGINT. LAS_MISSED: the main task had ended. */
 enum {LAS_INTERRUPTED = 1, LAS_CANCELLING, LAS_MISSED, LAS_STOPPED};
@@ -171,9 +144,6 @@ LAS_API void las_leavesigint (las_Loop *lp);
 LAS_API void las_takesigint (las_Loop *lp);
 
 LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
-
-/* The loop's read buffer, or NULL without memory. */
-LAS_API char *las_readbuf (las_Loop *lp);
 
 /* Anchors. las_anchor makes the loop hold the value at 'i' and returns its
    slot [-0, +0, m]; the others cannot raise. las_reserve takes a slot that
@@ -201,6 +171,9 @@ typedef struct las_Mailbox las_Mailbox;
 LAS_API int las_openmailbox (las_Loop *lp);
 LAS_API void las_closemailbox (las_Loop *lp);
 LAS_API void las_takemail (las_Loop *lp);
+LAS_API void las_onasync (uv_async_t *async);	/* the loop was woken */
+LAS_API void las_addwaker (las_Loop *lp, las_Waker *w);
+LAS_API void las_dropwaker (las_Loop *lp, las_Waker *w);
 /* The loop is another process's: no message will come. */
 LAS_API void las_leavemailbox (las_Loop *lp);
 LAS_API las_Mailbox *las_holdmailbox (las_Loop *lp);

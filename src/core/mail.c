@@ -115,3 +115,26 @@ void las_post (las_Mailbox *m, las_Message *msg) {
     msg->deliver(msg, NULL);
   las_unholdmailbox(m);
 }
+
+
+void las_addwaker (las_Loop *lp, las_Waker *w) {
+  w->next = lp->wakers;
+  lp->wakers = w;
+}
+
+
+void las_dropwaker (las_Loop *lp, las_Waker *w) {
+  las_Waker **p = &lp->wakers;
+  while (*p != w)
+    p = &(*p)->next;
+  *p = w->next;
+}
+
+
+void las_onasync (uv_async_t *async) {
+  las_Loop *lp = (las_Loop *)async->data;
+  las_Waker *w;
+  las_takemail(lp);
+  for (w = lp->wakers; w != NULL; w = w->next)
+    w->woken(w, lp);
+}

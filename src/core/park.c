@@ -104,6 +104,22 @@ void las_leave (las_Task *t) {
 }
 
 
+void las_leavewaits (las_Loop *lp) {
+  lua_State *A = lp->anchor;
+  uint32_t slot;
+  for (slot = 1; slot <= lp->nslots; slot++) {
+    las_Task *t;
+    lua_rawgeti(A, LAS_ATABLE, slot);
+    t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
+    lua_pop(A, 1);
+    if (t != NULL && t->f.item.phase == LAS_PARKED) {
+      las_leave(t);
+      t->f.item.phase = LAS_READY;
+    }
+  }
+}
+
+
 void las_giveway (lua_State *L, las_Task *t) {
   (void)L;
   las_assert(t->f.item.phase == LAS_RUNNING);

@@ -78,4 +78,8 @@ LAS_API void las_waitin (lua_State *L, las_Task *t, las_List *l,
 /* Wakes all tasks of the list, in order. */
 LAS_API void las_wakeall (las_List *l);
 
+/* Takes all tasks out of what they wait for, which may go before they do. They
+   stay pending, and nothing will ever step them. C only. */
+LAS_API void las_leavewaits (las_Loop *lp);
+
 #endif

@@ -18,14 +18,6 @@ typedef struct las_Reason {
 			message of the CancelledErrors. [-0, +1, m] */
 } las_Reason;
 
-#define LAS_REASONLISTS	64	/* a power of two */
-
-/* The reasons of a loop: of scopes that have cancelled and are still open. */
-typedef struct las_Reasons {
-  uint32_t n;
-  las_Reason *list[LAS_REASONLISTS];	/* by the number of the cancel */
-} las_Reasons;
-
 /* As las_cancel, for a reason. It is listed by the first of a series of such
    cancels, which all count as one. The scope must drop it before its memory
    goes, and before the next series. C only. */

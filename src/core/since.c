@@ -10,44 +10,58 @@
 #include "core/since.h"
 
 
-struct las_SinceEntry {
+typedef struct Entry {
   const las_Task *t;	/* only compared */
   uint64_t when;
-};
+} Entry;
+
+/* by anchor slots of tasks; an entry counts only for the task it names */
+typedef struct Since {
+  uint32_t n;
+  Entry v[];
+} Since;
+
+#define sinceof(lp)	((Since *)(lp)->room[LAS_RSINCE])
+
+
+/* Makes room for the slots that there are; NULL without memory. */
+static Since *grow (las_Loop *lp) {
+  uint32_t k, had = (sinceof(lp) != NULL) ? sinceof(lp)->n : 0;
+  uint32_t n = lp->nslots + 1;
+  Since *s = (Since *)realloc(sinceof(lp), sizeof(*s) + n * sizeof(Entry));
+  if (s == NULL)
+    return NULL;
+  for (k = had; k < n; k++)
+    s->v[k].t = NULL;
+  s->n = n;
+  lp->room[LAS_RSINCE] = s;
+  return s;
+}
 
 
 void las_notesince (las_Loop *lp, const las_Task *t) {
-  las_Since *s = &lp->since;
+  Since *s = sinceof(lp);
   uint32_t slot = t->f.item.slot;
   if (t->f.item.phase != LAS_PARKED)
     return;
-  if (slot >= s->n) {
-    uint32_t k, n = lp->nslots + 1;
-    struct las_SinceEntry *v =
-        (struct las_SinceEntry *)realloc(s->v, n * sizeof(*v));
-    if (v == NULL)
-      return;  /* then it is not known */
-    for (k = s->n; k < n; k++)
-      v[k].t = NULL;
-    s->v = v;
-    s->n = n;
-  }
+  if ((s == NULL || slot >= s->n) && (s = grow(lp)) == NULL)
+    return;  /* then it is not known */
   s->v[slot].t = t;
   s->v[slot].when = las_now(lp);
 }
 
 
 uint64_t las_since (const las_Loop *lp, const las_Task *t) {
+  const Since *s = sinceof(lp);
   uint32_t slot = t->f.item.slot;
-  if (t->f.item.phase != LAS_PARKED || slot >= lp->since.n ||
-      lp->since.v[slot].t != t)
+  if (t->f.item.phase != LAS_PARKED || s == NULL || slot >= s->n ||
+      s->v[slot].t != t)
     return 0;
-  return lp->since.v[slot].when;
+  return s->v[slot].when;
 }
 
 
 void las_dropsince (las_Loop *lp) {
-  free(lp->since.v);
-  lp->since.v = NULL;
-  lp->since.n = 0;
+  free(lp->room[LAS_RSINCE]);
+  lp->room[LAS_RSINCE] = NULL;
 }

@@ -9,12 +9,6 @@
 #include "core/base.h"
 
 
-/* by anchor slots of tasks; an entry counts only for the task it names */
-typedef struct las_Since {
-  struct las_SinceEntry *v;
-  uint32_t n;
-} las_Since;
-
 /* The step of a task has ended: did it begin to wait? C only. */
 LAS_API void las_notesince (las_Loop *lp, const las_Task *t);
 /* The moment of the loop's clock at which a parked task began to wait; 0: it

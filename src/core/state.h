@@ -57,7 +57,7 @@ struct las_State {
 			0: none, or after_fork was called */
   char libdir[256];	/* what the source of our own Lua code starts with */
   int contexts;		/* was there ever a context? */
-  const struct las_Instrument *slicer;	/* what time slices and debug mode are told */
+  const struct las_Watcher *watcher;	/* starts what watches steps */
 };
 
 #if LUA_VERSION_RELEASE_NUM >= 50406

@@ -242,7 +242,7 @@ static uint64_t optslice (lua_State *L, int i) {
 static void slicetask (las_Task *t, uint64_t slice) {
   las_Loop *lp = t->f.loop;
   t->sliced = 1;
-  lp->S->slicer->slice(lp, slice);
+  lp->S->watcher->slice(lp, slice);
 }
 
 

@@ -6,6 +6,7 @@
 */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,8 +14,32 @@
 #include "core/sentry.h"
 
 
-/* lp->watch.asked, alarm: what is to be done with the step */
+/* what is to be done with a step */
 enum {REPORT = 1, SLICE = 2};
+
+/* What is watched on a loop: written for another thread and signals too. */
+typedef struct Watching {
+  las_Resource res;	/* first; closes after all others of the loop */
+  las_Loop *loop;
+  las_Sentry *dog;	/* the thread, while it is there */
+  _Atomic uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
+  uint64_t own;		/* the limit that the program set, without debug mode */
+  double slow;		/* the limit of debug mode, seconds */
+  _Atomic uint64_t slice;	/* a longer step is made to yield; 0: none */
+  _Atomic uint64_t since;	/* when the reported step was first seen */
+  _Atomic uint32_t step, seen;	/* number of the step under way, and of the one
+			that the thread wants stopped */
+  uint64_t began;	/* when the last step began */
+  _Atomic uint8_t busy;	/* does a step or a callback run? */
+  _Atomic int asked, alarm;	/* REPORT, SLICE: of the signal handler, of the
+			hook */
+  las_Job job;		/* reports a step that has ended */
+  uint64_t took;	/* how long that was, nanoseconds */
+  uint8_t sliceall;	/* are all tasks sliced? */
+  char name[64];	/* of the task that is stepped */
+} Watching;
+
+#define watching(lp)	((Watching *)(lp)->room[LAS_RWATCH])
 
 #define CLOSEDEPTH	200	/* calls below a '__close' that are looked at */
 
@@ -32,7 +57,7 @@ static int watchreport (lua_State *L) {
   lua_createtable(L, 0, 4);
   lua_pushfstring(L, "a %s has been running for %f s",
                   (t != NULL) ? "step" : "callback",
-                  (lua_Number)(uv_hrtime() - lp->watch.since) / 1e9);
+                  (lua_Number)(uv_hrtime() - watching(lp)->since) / 1e9);
   lua_setfield(L, -2, "message");
   if (t != NULL) {
     las_pushanchored(L, lp, t->f.item.slot);
@@ -49,7 +74,7 @@ static int watchreport (lua_State *L) {
 static int reportended (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_State *A = lp->anchor;
-  lp->watch.job.watch.item.phase = 0;
+  watching(lp)->job.watch.item.phase = 0;
   lua_createtable(L, 0, 2);
   lua_pushvalue(A, LAS_AWATCHED);
   lua_xmove(A, L, 1);
@@ -57,7 +82,7 @@ static int reportended (lua_State *L) {
   lua_replace(A, LAS_AWATCHED);
   lua_pushfstring(L, "a %s ran for %f s",
                   lua_isnil(L, -1) ? "callback" : "step",
-                  (lua_Number)lp->watch.took / 1e9);
+                  (lua_Number)watching(lp)->took / 1e9);
   lua_setfield(L, -3, "message");
   lua_setfield(L, -2, "task");
   las_callhandler(L, lp);
@@ -94,7 +119,7 @@ static int mustnotslice (lua_State *L, const las_State *S) {
 static int mayslice (lua_State *L, las_Loop *lp) {
   las_Task *t = lp->current;
   return lp->driven == L && t->f.item.phase == LAS_RUNNING &&
-         t->holdoff == 0 && (lp->watch.sliceall || t->sliced) &&
+         t->holdoff == 0 && (watching(lp)->sliceall || t->sliced) &&
          lua_isyieldable(L) && !mustnotslice(L, lp->S);
 }
 
@@ -114,9 +139,9 @@ static void slice (lua_State *L, las_Loop *lp) {
 
 
 static void actwatch (lua_State *L, las_Loop *lp, lua_Debug *ar) {
-  int asked = (lp->watch.step == lp->watch.seen) ? lp->watch.alarm : 0;
+  int asked = (watching(lp)->step == watching(lp)->seen) ? watching(lp)->alarm : 0;
   (void)ar;
-  lp->watch.alarm = 0;
+  watching(lp)->alarm = 0;
   if (asked & REPORT) {
     las_pushstate(L);
     lua_getiuservalue(L, -1, LAS_UWATCH);
@@ -145,8 +170,8 @@ static void tellname (las_Loop *lp) {
   char text[160];
   int n = snprintf(text, sizeof(text), "asyncio: a step of %.80s has been "
                    "running for %.3f s, outside its own Lua code\n",
-                   lp->watch.name,
-                   (double)(uv_hrtime() - lp->watch.since) / 1e9);
+                   watching(lp)->name,
+                   (double)(uv_hrtime() - watching(lp)->since) / 1e9);
   if (write(STDERR_FILENO, text, (size_t)n) < 0)
     return;
 }
@@ -154,15 +179,15 @@ static void tellname (las_Loop *lp) {
 
 static void notice (las_Loop *lp) {
   lua_State *co = las_busythread(lp);
-  int asked = lp->watch.asked;
-  lp->watch.asked = 0;
-  if (co == NULL || asked == 0 || lp->watch.step != lp->watch.seen)
+  int asked = watching(lp)->asked;
+  watching(lp)->asked = 0;
+  if (co == NULL || asked == 0 || watching(lp)->step != watching(lp)->seen)
     return;
-  if ((asked & REPORT) && (lp->watch.alarm & REPORT)) {
+  if ((asked & REPORT) && (watching(lp)->alarm & REPORT)) {
     tellname(lp);
     return;
   }
-  lp->watch.alarm |= asked;
+  watching(lp)->alarm |= asked;
   las_armhook(lp, co, &watch);
 }
 
@@ -187,10 +212,10 @@ typedef struct Dog {
 
 /* Is the step long enough to be reported, or to be named at least? */
 static int wantsreport (const las_Loop *lp, const Dog *d, uint64_t now) {
-  return lp->watch.limit != 0 &&
+  return watching(lp)->limit != 0 &&
          (d->reports == 0 ||
-          (d->reports == 1 && (lp->watch.alarm & REPORT))) &&
-         now - d->first >= lp->watch.limit * (uint64_t)(d->reports + 1);
+          (d->reports == 1 && (watching(lp)->alarm & REPORT))) &&
+         now - d->first >= watching(lp)->limit * (uint64_t)(d->reports + 1);
 }
 
 
@@ -199,24 +224,24 @@ static int look (las_Sentry *s) {
   las_Loop *lp = s->loop;
   uint64_t now = uv_hrtime();
   int ask = 0;
-  if (!lp->watch.busy || lp->watch.step != d->step) {
-    d->step = lp->watch.step;
+  if (!watching(lp)->busy || watching(lp)->step != d->step) {
+    d->step = watching(lp)->step;
     d->since = d->first = now;
     d->reports = 0;
     return 0;
   }
   if (wantsreport(lp, d, now)) {
-    lp->watch.since = d->first;
+    watching(lp)->since = d->first;
     d->reports++;
     ask |= REPORT;
   }
-  if (lp->watch.slice != 0 && now - d->since >= lp->watch.slice) {
+  if (watching(lp)->slice != 0 && now - d->since >= watching(lp)->slice) {
     d->since = now;
     ask |= SLICE;
   }
   if (ask != 0) {
-    lp->watch.seen = d->step;
-    lp->watch.asked = ask;
+    watching(lp)->seen = d->step;
+    watching(lp)->asked = ask;
   }
   return ask != 0;
 }
@@ -224,30 +249,30 @@ static int look (las_Sentry *s) {
 
 static uint64_t rest (las_Sentry *s) {
   const las_Loop *lp = s->loop;
-  uint64_t period = lp->watch.limit;
-  if (period == 0 || (lp->watch.slice != 0 && lp->watch.slice < period))
-    period = lp->watch.slice;
+  uint64_t period = watching(lp)->limit;
+  if (period == 0 || (watching(lp)->slice != 0 && watching(lp)->slice < period))
+    period = watching(lp)->slice;
   return (period / 4 > 500000) ? period / 4 : 500000;
 }
 
 
 /* An eager step is inside another one, which goes on after it. */
 static void notebusy (las_Loop *lp) {
-  lp->watch.busy = (lp->current != NULL || lp->calling);
+  watching(lp)->busy = (lp->current != NULL || lp->calling);
 }
 
 
 static void startdog (las_Loop *lp) {
   static const las_SentryKind kind = {sizeof(Dog), rest, look, notice};
   notebusy(lp);
-  if (lp->watch.dog == NULL)
-    lp->watch.dog = las_startsentry(lp, &kind);
+  if (watching(lp)->dog == NULL)
+    watching(lp)->dog = las_startsentry(lp, &kind);
 }
 
 
 static void stopdog (las_Loop *lp) {
-  las_stopsentry(lp->watch.dog);
-  lp->watch.dog = NULL;
+  las_stopsentry(watching(lp)->dog);
+  watching(lp)->dog = NULL;
   las_dropsince(lp);
 }
 
@@ -264,15 +289,15 @@ static void stopdog (las_Loop *lp) {
 static void notename (las_Loop *lp, const las_Task *t) {
   lua_State *A = lp->anchor;
   if (t == NULL) {
-    snprintf(lp->watch.name, sizeof(lp->watch.name), "a callback");
+    snprintf(watching(lp)->name, sizeof(watching(lp)->name), "a callback");
     return;
   }
   lua_rawgeti(A, LAS_ATABLE, t->f.item.slot);
   if (las_getextra(A, -1, LAS_XNAME) == LUA_TSTRING)
-    snprintf(lp->watch.name, sizeof(lp->watch.name), "%s",
+    snprintf(watching(lp)->name, sizeof(watching(lp)->name), "%s",
              lua_tostring(A, -1));
   else
-    snprintf(lp->watch.name, sizeof(lp->watch.name), "Task-%llu",
+    snprintf(watching(lp)->name, sizeof(watching(lp)->name), "Task-%llu",
              (unsigned long long)t->id);
   lua_pop(A, 2);
 }
@@ -280,10 +305,10 @@ static void notename (las_Loop *lp, const las_Task *t) {
 
 static void onstep (las_Loop *lp, las_Task *t) {
   notename(lp, t);
-  lp->watch.began = uv_hrtime();
-  lp->watch.alarm = 0;
-  lp->watch.step++;
-  lp->watch.busy = 1;
+  watching(lp)->began = uv_hrtime();
+  watching(lp)->alarm = 0;
+  watching(lp)->step++;
+  watching(lp)->busy = 1;
 }
 
 
@@ -295,8 +320,8 @@ static void setlimit (las_Loop *lp);
    anything else runs. */
 static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
   lua_State *A = lp->anchor;
-  las_Item *job = &lp->watch.job.watch.item;
-  lp->watch.alarm = 0;
+  las_Item *job = &watching(lp)->job.watch.item;
+  watching(lp)->alarm = 0;
   if (job->phase) {  /* two in one poll */
     tellname(lp);
     return;
@@ -306,22 +331,20 @@ static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
   else
     lua_pushnil(A);
   lua_replace(A, LAS_AWATCHED);
-  lp->watch.took = took;
+  watching(lp)->took = took;
   job->type = LAS_JOB;
   job->phase = 1;
-  lp->watch.job.run = reportended;
+  watching(lp)->job.run = reportended;
   las_queuefirst(lp, job);
 }
 
 
 static void onstepped (las_Loop *lp, las_Task *t) {
-  uint64_t took = uv_hrtime() - lp->watch.began;
-  if (las_unlikely(lp->closed == LAS_FOREIGN))
-    las_leaverun(lp);
+  uint64_t took = uv_hrtime() - watching(lp)->began;
   if (took > lp->longest)
     lp->longest = took;
   notebusy(lp);
-  if (lp->driven == NULL && (lp->watch.alarm & REPORT))
+  if (lp->driven == NULL && (watching(lp)->alarm & REPORT))
     queuereport(lp, t, took);
   if (t != NULL)
     las_notesince(lp, t);
@@ -337,20 +360,18 @@ static void onrun (las_Loop *lp, int begins) {
 
 
 static void onslice (las_Loop *lp, uint64_t slice) {
-  if (lp->watch.slice == 0 || slice < lp->watch.slice)
-    lp->watch.slice = slice;
+  if (watching(lp)->slice == 0 || slice < watching(lp)->slice)
+    watching(lp)->slice = slice;
   watchanew(lp);
 }
 
 
-static const las_Instrument instrument = {
-  onrun, onstep, onstepped, onslice, setlimit, stopdog
-};
+static const las_Instrument instrument = {onrun, onstep, onstepped};
 
 
 /* What is watched has changed. */
 static void watchanew (las_Loop *lp) {
-  if (lp->watch.limit == 0 && lp->watch.slice == 0) {
+  if (watching(lp)->limit == 0 && watching(lp)->slice == 0) {
     stopdog(lp);
     lp->instrument = NULL;
   }
@@ -375,13 +396,13 @@ static uint64_t optspan (lua_State *L, int i) {
 
 /* The limit is the shorter one of the program's own and of debug mode. */
 static void setlimit (las_Loop *lp) {
-  uint64_t slow = lp->debug ? las_moment(lp->slow) : 0;
+  uint64_t slow = lp->debug ? las_moment(watching(lp)->slow) : 0;
   if (lp->debug && slow == 0)
     slow = 1;
   stopdog(lp);
-  lp->watch.limit = lp->watch.own;
-  if (slow != 0 && (lp->watch.own == 0 || slow < lp->watch.own))
-    lp->watch.limit = slow;
+  watching(lp)->limit = watching(lp)->own;
+  if (slow != 0 && (watching(lp)->own == 0 || slow < watching(lp)->own))
+    watching(lp)->limit = slow;
   watchanew(lp);
 }
 
@@ -391,9 +412,9 @@ static void setlimit (las_Loop *lp) {
 static int core_watch (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   uint64_t limit = optspan(L, 2), slice = optspan(L, 3);
-  lp->watch.own = limit;
-  lp->watch.slice = slice;
-  lp->watch.sliceall = (slice != 0);
+  watching(lp)->own = limit;
+  watching(lp)->slice = slice;
+  watching(lp)->sliceall = (slice != 0);
   setlimit(lp);
   return 0;
 }
@@ -419,7 +440,7 @@ static int loop_set_slow_callback_duration (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lua_Number slow = las_checkseconds(L, 2);
   las_argcheck(L, slow >= 0, 2, "a time in seconds expected");
-  lp->slow = slow;
+  watching(lp)->slow = slow;
   setlimit(lp);
   return 0;
 }
@@ -433,6 +454,31 @@ static int core_hold_off (lua_State *L) {
   t->holdoff = (uint64_t)n & LAS_MAXHOLDOFF;
   return 0;
 }
+
+
+static void drop (las_Resource *r) {
+  Watching *w = (Watching *)r;
+  stopdog(w->loop);
+  free(w);
+}
+
+
+static int openwatching (las_Loop *lp) {
+  static const las_ResourceKind kind = {NULL, drop};
+  Watching *w = (Watching *)calloc(1, sizeof(*w));
+  if (w == NULL)
+    return 0;
+  w->res.kind = &kind;
+  w->loop = lp;
+  w->slow = 0.1;
+  las_adopt(lp, &w->res);
+  lp->room[LAS_RWATCH] = w;
+  setlimit(lp);
+  return 1;
+}
+
+
+static const las_Watcher watcher = {openwatching, onslice};
 
 
 void las_openwatchdog (lua_State *L, int state) {
@@ -449,7 +495,7 @@ void las_openwatchdog (lua_State *L, int state) {
   };
   las_setfuncs(L, state, funcs);
   las_addmethods(L, state, LAS_TLOOP, methods);
-  ((las_State *)lua_touserdata(L, state))->slicer = &instrument;
+  ((las_State *)lua_touserdata(L, state))->watcher = &watcher;
   lua_pushvalue(L, state);
   lua_pushcclosure(L, watchreport, 1);
   lua_setiuservalue(L, state, LAS_UWATCH);

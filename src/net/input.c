@@ -8,33 +8,36 @@
 #include <stdlib.h>
 
 #include "net/input.h"
+#include "net/shared.h"
 
 
-/* The loop whose buffer holds bytes just read for this reader, or NULL. */
-static las_Loop *freshof (const las_Input *r) {
+/* What the loop shares, if its buffer holds bytes just read for this reader,
+   or NULL. */
+static las_Shared *freshof (const las_Input *r) {
   las_Loop *lp = r->bare ? NULL : las_streamof(r)->loop;
-  return (lp != NULL && lp->fresh.owner == r) ? lp : NULL;
+  las_Shared *sh = (lp != NULL) ? las_shared(lp) : NULL;
+  return (sh != NULL && sh->fresh.owner == r) ? sh : NULL;
 }
 
 
 /* Moves what is fresh into the buffer, as far as there is memory. */
-static int keepfresh (las_Loop *lp, las_Input *r) {
-  if (las_bufappend(&r->in, lp->fresh.p, lp->fresh.n) != 0)
+static int keepfresh (las_Shared *sh, las_Input *r) {
+  if (las_bufappend(&r->in, sh->fresh.p, sh->fresh.n) != 0)
     return UV_ENOMEM;
-  lp->fresh.owner = NULL;
+  sh->fresh.owner = NULL;
   return 0;
 }
 
 
 /* What is fresh joins the buffer if that holds some already. */
 const char *las_view (lua_State *L, las_Input *r, size_t *n) {
-  las_Loop *lp = freshof(r);
-  if (lp != NULL) {
+  las_Shared *sh = freshof(r);
+  if (sh != NULL) {
     if (r->in.n == 0) {
-      *n = lp->fresh.n;
-      return lp->fresh.p;
+      *n = sh->fresh.n;
+      return sh->fresh.p;
     }
-    if (keepfresh(lp, r) != 0)
+    if (keepfresh(sh, r) != 0)
       luaL_error(L, "not enough memory");
   }
   *n = r->in.n;
@@ -44,11 +47,11 @@ const char *las_view (lua_State *L, las_Input *r, size_t *n) {
 
 /* The rest is safe before Lua runs. */
 void las_take (las_Input *r, size_t n) {
-  las_Loop *lp = freshof(r);
-  if (lp != NULL) {
-    lp->fresh.p += n;
-    lp->fresh.n -= n;
-    keepfresh(lp, r);  /* if it fails, 'feed' tries once more */
+  las_Shared *sh = freshof(r);
+  if (sh != NULL) {
+    sh->fresh.p += n;
+    sh->fresh.n -= n;
+    keepfresh(sh, r);  /* if it fails, 'feed' tries once more */
   }
   else
     las_bufdrop(&r->in, n);
@@ -75,8 +78,8 @@ void las_wakereader (las_Input *r) {
 
 
 int las_needmore (lua_State *L, las_Input *r) {
-  las_Loop *lp = freshof(r);
-  if (lp != NULL && keepfresh(lp, r) != 0)
+  las_Shared *sh = freshof(r);
+  if (sh != NULL && keepfresh(sh, r) != 0)
     return luaL_error(L, "not enough memory");
   return -1;
 }
@@ -99,14 +102,15 @@ int las_isempty (const las_Input *r) {
 static void feed (las_Stream *s, const char *p, size_t n) {
   las_Input *r = inputof(s);
   las_Loop *lp = s->loop;
+  las_Shared *sh = las_shared(lp);
   las_Task *t = takewaiter(r);
-  lp->fresh.owner = r;
-  lp->fresh.p = p;
-  lp->fresh.n = n;
+  sh->fresh.owner = r;
+  sh->fresh.p = p;
+  sh->fresh.n = n;
   if (t != NULL)
     las_stepnow(lp, t);
-  if (lp->fresh.owner == r && keepfresh(lp, r) != 0) {
-    lp->fresh.owner = NULL;
+  if (sh->fresh.owner == r && keepfresh(sh, r) != 0) {
+    sh->fresh.owner = NULL;
     r->err = UV_ENOMEM;
   }
   if (s->reading && r->waiter == NULL && r->in.n > 2 * (size_t)r->limit)

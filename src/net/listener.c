@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/listener.h"
+#include "net/shared.h"
 #include "net/loss.h"
 #include "net/pair.h"
 
@@ -69,7 +70,7 @@ void las_updatepolls (las_Listener *s) {
 void las_endstarving (las_Listener *s) {
   if (s->starved) {
     s->starved = 0;
-    las_unlink(&s->loop->freed, &s->freed.item);
+    las_unlink(&las_shared(s->loop)->freed, &s->freed.item);
     if (s->retry.item.phase)
       las_heapremove(&s->loop->heap, &s->retry.item);
     s->retry.item.phase = 0;
@@ -89,7 +90,7 @@ static void onretry (las_Watch *w, las_Future *f) {
 static void onroom (las_Watch *w, las_Future *f) {
   las_Listener *s = las_owner(w, las_Listener, freed);
   (void)f;
-  las_append(&s->loop->freed, &w->item);
+  las_append(&las_shared(s->loop)->freed, &w->item);
   las_endstarving(s);
 }
 
@@ -100,7 +101,7 @@ static void starve (las_Listener *s) {
   if (s->starved)
     return;
   s->starved = 1;
-  las_append(&lp->freed, &s->freed.item);
+  las_append(&las_shared(lp)->freed, &s->freed.item);
   if (las_heapreserve(&lp->heap)) {
     las_heapadd(&lp->heap, &s->retry.item, las_now(lp) + STARVED);
     s->retry.item.phase = 1;

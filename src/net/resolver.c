@@ -20,6 +20,7 @@
 #include "core/core.h"
 #include "net/address.h"
 #include "net/resolver.h"
+#include "net/shared.h"
 
 
 #define STACKSIZE	(512 << 10)	/* of a thread, bytes */
@@ -105,12 +106,12 @@ static int startthread (Lookup *q) {
 static void enqueue (las_Loop *lp, Lookup *q) {
   q->queued = 1;
   q->next = NULL;
-  q->prev = lp->lookups.last;
+  q->prev = las_shared(lp)->lookups.last;
   if (q->prev != NULL)
     q->prev->next = q;
   else
-    lp->lookups.first = q;
-  lp->lookups.last = q;
+    las_shared(lp)->lookups.first = q;
+  las_shared(lp)->lookups.last = q;
 }
 
 
@@ -119,11 +120,11 @@ static void dequeue (las_Loop *lp, Lookup *q) {
   if (q->next != NULL)
     q->next->prev = q->prev;
   else
-    lp->lookups.last = q->prev;
+    las_shared(lp)->lookups.last = q->prev;
   if (q->prev != NULL)
     q->prev->next = q->next;
   else
-    lp->lookups.first = q->next;
+    las_shared(lp)->lookups.first = q->next;
 }
 
 
@@ -133,20 +134,20 @@ static void deliver (las_Message *msg, las_Loop *lp);
 /* Gives threads to those first in the queue, as far as there are any. Where
    no single one is to be had the loop does the work itself. */
 static void startqueued (las_Loop *lp) {
-  while (lp->lookups.first != NULL && lp->lookups.nthreads < MAXTHREADS) {
-    Lookup *q = lp->lookups.first;
+  while (las_shared(lp)->lookups.first != NULL && las_shared(lp)->lookups.nthreads < MAXTHREADS) {
+    Lookup *q = las_shared(lp)->lookups.first;
     q->msg.deliver = deliver;
     q->mailbox = las_holdmailbox(lp);
     q->refs++;
     if (startthread(q) != 0) {
-      if (lp->lookups.nthreads > 0) {  /* one will end */
+      if (las_shared(lp)->lookups.nthreads > 0) {  /* one will end */
         las_unholdmailbox(q->mailbox);
         q->refs--;
         return;
       }
       work(q);
     }
-    lp->lookups.nthreads++;
+    las_shared(lp)->lookups.nthreads++;
     dequeue(lp, q);
   }
 }
@@ -156,7 +157,7 @@ static void startqueued (las_Loop *lp) {
 static void deliver (las_Message *msg, las_Loop *lp) {
   Lookup *q = (Lookup *)msg;
   if (lp != NULL) {
-    lp->lookups.nthreads--;
+    las_shared(lp)->lookups.nthreads--;
     if (q->waiter != NULL) {
       lp->busy--;
       las_wake(q->waiter);
@@ -312,6 +313,8 @@ static int core_getaddrinfo (lua_State *L) {
   las_settype(L, LAS_TLOOKUP);
   las_pushloop(L, lp);
   lua_setiuservalue(L, -2, 1);
+  if (las_openshared(lp) != 0)
+    return luaL_error(L, "not enough memory");
   q = newlookup(L);
   q->hints = hints;
   *box = q;

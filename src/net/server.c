@@ -9,6 +9,7 @@
 
 #include "net/bind.h"
 #include "net/server.h"
+#include "net/shared.h"
 
 
 typedef struct Box {
@@ -124,6 +125,8 @@ static int core_new_server (lua_State *L) {
   s->keepalive = (uint8_t)lua_toboolean(L, 5);
   s->closed = 1;
   s->job.watch.item.slot = las_anchor(L, lp, -1);
+  if (las_openshared(lp) != 0)
+    return luaL_error(L, "not enough memory");
   s->loop = lp;
   s->closed = 0;
   s->res.kind = &serverkind;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "net/transport.h"
+#include "net/shared.h"
 
 
 static void freestream (las_Stream *s) {
@@ -44,9 +45,10 @@ static const las_ResourceKind handlingkind = {NULL, dropclosed};
 
 /* A descriptor is free again: those that ran out of them may go on. */
 static void firefreed (las_Loop *lp) {
-  while (lp->freed != NULL) {
-    las_Item *it = lp->freed;
-    las_unlink(&lp->freed, it);
+  las_List *freed = &las_shared(lp)->freed;
+  while (*freed != NULL) {
+    las_Item *it = *freed;
+    las_unlink(freed, it);
     las_tell(lp, it, NULL);
   }
 }
@@ -118,8 +120,10 @@ static void addhandle (las_Stream *s, const las_ResourceKind *kind) {
 
 
 int las_initstream (las_Stream *s, int isunix) {
-  int err = isunix ? uv_pipe_init(&s->loop->uv, &s->uv.pipe, 0)
-                   : uv_tcp_init(&s->loop->uv, &s->uv.tcp);
+  int err = las_openshared(s->loop);
+  if (err == 0)
+    err = isunix ? uv_pipe_init(&s->loop->uv, &s->uv.pipe, 0)
+                 : uv_tcp_init(&s->loop->uv, &s->uv.tcp);
   if (err == 0)
     addhandle(s, isunix ? &unixkind : &tcpkind);
   return err;

@@ -1,0 +1,42 @@
+/*
+** shared.c
+** What all streams, servers and look-ups of one loop share.
+** An idle stream holds no buffer: what libuv reads goes into the loop's one.
+*/
+
+#include <stdlib.h>
+
+#include "net/shared.h"
+#include "core/core.h"
+
+
+static void drop (las_Resource *r) {
+  las_Shared *sh = (las_Shared *)r;
+  free(sh->readbuf);
+  free(sh);
+}
+
+
+static const las_ResourceKind sharedkind = {NULL, drop};
+
+
+int las_openshared (las_Loop *lp) {
+  las_Shared *sh;
+  if (las_likely(las_shared(lp) != NULL))
+    return 0;
+  sh = (las_Shared *)calloc(1, sizeof(*sh));
+  if (sh == NULL)
+    return UV_ENOMEM;
+  sh->res.kind = &sharedkind;
+  las_adopt(lp, &sh->res);
+  lp->room[LAS_RNET] = sh;
+  return 0;
+}
+
+
+char *las_readbuf (las_Loop *lp) {
+  las_Shared *sh = las_shared(lp);
+  if (sh->readbuf == NULL)
+    sh->readbuf = (char *)malloc(LAS_READSIZE);
+  return sh->readbuf;
+}

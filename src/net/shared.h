@@ -1,0 +1,39 @@
+/*
+** shared.h
+** What all streams, servers and look-ups of one loop share.
+*/
+
+#ifndef las_shared_h
+#define las_shared_h
+
+#include "core/loop.h"
+
+
+#define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */
+
+typedef struct las_Shared {
+  las_Resource res;	/* first; closes after all that share it */
+  char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
+  struct {		/* bytes just read into it, and not yet taken */
+    const void *owner;	/* whose they are, or NULL */
+    const char *p;
+    size_t n;
+  } fresh;
+  las_List freed;	/* watches to be told when a descriptor was closed */
+  struct {		/* name look-ups */
+    struct las_Lookup *first, *last;	/* those that wait for a thread */
+    uint32_t nthreads;	/* those that have one, left by their tasks too */
+  } lookups;
+} las_Shared;
+
+/* NULL as long as nobody has asked for las_openshared */
+#define las_shared(lp)	((las_Shared *)(lp)->room[LAS_RNET])
+
+/* Makes it, unless it is there. Whoever uses it on a loop asks for this first;
+   it lasts as long as the loop is open. UV_ENOMEM or 0; C only. */
+LAS_API int las_openshared (las_Loop *lp);
+
+/* The loop's read buffer, or NULL without memory. */
+LAS_API char *las_readbuf (las_Loop *lp);
+
+#endif
