@@ -6,9 +6,7 @@
 #ifndef las_address_h
 #define las_address_h
 
-#include <sys/socket.h>
-
-#include "core/base.h"
+#include "base/base.h"
 
 
 #define LAS_ADDRESS	128	/* bytes that the text of an address takes */

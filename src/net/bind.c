@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "net/bind.h"
+#include "base/loop.h"
+#include "net/listener.h"
 
 
 static void onpollclosed (uv_handle_t *h) {

@@ -6,7 +6,7 @@
 #ifndef las_buffer_h
 #define las_buffer_h
 
-#include "core/base.h"
+#include "base/base.h"
 
 
 typedef struct las_Buffer {

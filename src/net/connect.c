@@ -9,8 +9,16 @@
 #include <sys/un.h>
 
 #include "net/connect.h"
+#include "base/error.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "net/address.h"
 #include "net/pair.h"
 #include "net/reader.h"
+#include "net/transport.h"
+#include "rooms.h"
 
 
 /* stack of a connecting call: address as text, port or nil, options, reader,

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "net/framing.h"
+#include "base/anchor.h"
+#include "base/error.h"
+#include "net/input.h"
 #include "net/loss.h"
 
 

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 
 #include "net/input.h"
+#include "base/anchor.h"
+#include "task/park.h"
+#include "task/step.h"
+#include "net/buffer.h"
 #include "net/shared.h"
+#include "net/transport.h"
 
 
 /* What the loop shares, if its buffer holds bytes just read for this reader,

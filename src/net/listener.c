@@ -14,9 +14,24 @@
 #include <unistd.h>
 
 #include "net/listener.h"
-#include "net/shared.h"
+#include "base/anchor.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/state.h"
+#include "task/cancel.h"
+#include "task/context.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/report.h"
+#include "task/task.h"
+#include "task/unretrieved.h"
+#include "net/address.h"
 #include "net/loss.h"
 #include "net/pair.h"
+#include "net/shared.h"
+#include "net/transport.h"
 
 
 #define BATCH	64		/* connections accepted in a row */

@@ -6,9 +6,8 @@
 #ifndef las_listener_h
 #define las_listener_h
 
-#include <sys/types.h>
-
-#include "net/transport.h"
+#include "base/item.h"
+#include "base/resource.h"
 
 
 typedef struct las_Socket {

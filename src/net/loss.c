@@ -5,6 +5,9 @@
 */
 
 #include "net/loss.h"
+#include "base/error.h"
+#include "net/address.h"
+#include "net/transport.h"
 
 
 /* key of the stream whose loss an error is about, in the error */

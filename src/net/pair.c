@@ -5,9 +5,10 @@
 
 #include <stdlib.h>
 
-#include "net/input.h"
 #include "net/pair.h"
+#include "net/input.h"
 #include "net/reader.h"
+#include "net/transport.h"
 #include "net/writer.h"
 
 

@@ -7,9 +7,23 @@
 #include <limits.h>
 #include <string.h>
 
-#include "net/framing.h"
-#include "net/loss.h"
 #include "net/reader.h"
+#include "base/anchor.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/state.h"
+#include "task/cancel.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "net/buffer.h"
+#include "net/framing.h"
+#include "net/input.h"
+#include "net/loss.h"
+#include "net/transport.h"
+#include "rooms.h"
 
 
 typedef struct Box {

@@ -14,6 +14,5 @@
 /* Pushes a reader that has no input yet; then gives it one. [-0, +1, m] */
 LAS_API void *las_newreader (lua_State *L);
 LAS_API void las_joinreader (void *box, las_Pair *pair);
-LAS_API void las_openreader (lua_State *L, int state);
 
 #endif

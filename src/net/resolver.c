@@ -17,10 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/core.h"
-#include "net/address.h"
 #include "net/resolver.h"
+#include "base/anchor.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/mail.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "net/address.h"
 #include "net/shared.h"
+#include "rooms.h"
 
 
 #define STACKSIZE	(512 << 10)	/* of a thread, bytes */

@@ -6,9 +6,8 @@
 #ifndef las_resolver_h
 #define las_resolver_h
 
-#include "core/base.h"
+#include "base/base.h"
 
 
-LAS_API void las_openresolver (lua_State *L, int state);
 
 #endif

@@ -7,9 +7,26 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "net/bind.h"
 #include "net/server.h"
+#include "base/anchor.h"
+#include "base/budget.h"
+#include "base/current.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/resource.h"
+#include "base/state.h"
+#include "task/awaitable.h"
+#include "task/context.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "net/address.h"
+#include "net/bind.h"
+#include "net/listener.h"
 #include "net/shared.h"
+#include "net/transport.h"
+#include "rooms.h"
 
 
 typedef struct Box {

@@ -6,9 +6,8 @@
 #ifndef las_server_h
 #define las_server_h
 
-#include "core/base.h"
+#include "base/base.h"
 
 
-LAS_API void las_openserver (lua_State *L, int state);
 
 #endif

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "net/shared.h"
-#include "core/core.h"
+#include "base/loop.h"
+#include "base/resource.h"
 
 
 static void drop (las_Resource *r) {

@@ -6,7 +6,9 @@
 #ifndef las_shared_h
 #define las_shared_h
 
-#include "core/loop.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/resource.h"
 
 
 #define LAS_READSIZE	(256 << 10)	/* the loop's one read buffer, bytes */

@@ -8,6 +8,11 @@
 #include <string.h>
 
 #include "net/transport.h"
+#include "base/anchor.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/resource.h"
+#include "task/park.h"
 #include "net/shared.h"
 
 

@@ -8,7 +8,8 @@
 #ifndef las_transport_h
 #define las_transport_h
 
-#include "core/core.h"
+#include "base/item.h"
+#include "base/resource.h"
 #include "net/address.h"
 
 

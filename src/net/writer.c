@@ -9,8 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/loss.h"
 #include "net/writer.h"
+#include "base/anchor.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "net/address.h"
+#include "net/loss.h"
+#include "net/transport.h"
+#include "rooms.h"
 
 
 #define BIG	(64 << 10)	/* a string from here on is kept by reference */

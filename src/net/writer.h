@@ -12,6 +12,5 @@
 /* Pushes a writer that has no stream yet; then gives it one. [-0, +1, m] */
 LAS_API void *las_newwriter (lua_State *L);
 LAS_API void las_joinwriter (void *box, las_Stream *s);
-LAS_API void las_openwriter (lua_State *L, int state);
 
 #endif

@@ -5,7 +5,15 @@
 ** who comes then belongs to the next round.
 */
 
-#include "core/params.h"
+#include "base/budget.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/params.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "rooms.h"
 #include "sync/line.h"
 
 

@@ -5,7 +5,18 @@
 ** wait, the lock is held again before it returns or raises.
 */
 
-#include "core/params.h"
+#include "base/anchor.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/params.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "rooms.h"
+#include "sync/line.h"
 #include "sync/lock.h"
 
 

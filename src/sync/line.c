@@ -7,6 +7,11 @@
 #include <string.h>
 
 #include "sync/line.h"
+#include "base/anchor.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/state.h"
+#include "task/cancel.h"
 
 
 void *las_newobject (lua_State *L, size_t size, int nuser, int name) {

@@ -7,7 +7,10 @@
 #ifndef las_line_h
 #define las_line_h
 
-#include "core/core.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "task/future.h"
+#include "task/task.h"
 
 
 /* user values of every object here: the loop comes first, the name is the last
@@ -55,11 +58,5 @@ LAS_API int las_listcount (const las_List *l);
 /* For finalizers: an object can go while tasks wait only if code outside the
    loop closed their coroutines, so these fail; or if the loop goes, too. */
 LAS_API void las_dropwaiters (las_Loop *lp, las_List *l);
-
-LAS_API void las_openevent (lua_State *L, int state);
-LAS_API void las_opencondition (lua_State *L, int state);
-LAS_API void las_opensemaphore (lua_State *L, int state);
-LAS_API void las_openbarrier (lua_State *L, int state);
-LAS_API void las_openqueue (lua_State *L, int state);
 
 #endif

@@ -5,8 +5,16 @@
 ** between can take it, and a waiter that wakes has it.
 */
 
-#include "core/params.h"
 #include "sync/lock.h"
+#include "base/budget.h"
+#include "base/loop.h"
+#include "base/params.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "rooms.h"
+#include "sync/line.h"
 
 
 /*

@@ -37,6 +37,4 @@ LAS_API las_Lock *las_newlock (lua_State *L, int name);
 /* Number of the task that holds the lock whose line 't' waits in. */
 LAS_API uint64_t las_lockholder (las_Task *t);
 
-LAS_API void las_openlock (lua_State *L, int state);
-
 #endif

@@ -6,9 +6,18 @@
 ** it runs. So nothing has to be handed on, and nobody overtakes.
 */
 
-#include "sync/store.h"
-#include "core/params.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/params.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "rooms.h"
 #include "sync/line.h"
+#include "sync/store.h"
 
 
 enum Kind {FIFO, LIFO, PRIORITY};

@@ -5,7 +5,13 @@
 ** ones only while nobody waits.
 */
 
-#include "core/params.h"
+#include "base/budget.h"
+#include "base/params.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/task.h"
+#include "rooms.h"
 #include "sync/line.h"
 
 

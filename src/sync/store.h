@@ -7,7 +7,7 @@
 #ifndef las_store_h
 #define las_store_h
 
-#include "core/core.h"
+#include "base/base.h"
 
 
 /* items in the order they came */
@@ -31,7 +31,6 @@ LAS_API void las_ringshift (lua_State *L, las_Ring *r);
 LAS_API void las_ringpop (lua_State *L, las_Ring *r);
 /* Forgets all. Cannot raise. [-0, +0, -] */
 LAS_API void las_ringclear (lua_State *L, las_Ring *r);
-
 
 /* items by priority; equal ones in the order they came */
 typedef struct las_ItemHeap {

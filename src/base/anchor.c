@@ -1,0 +1,203 @@
+/*
+** anchor.c
+** Anchors: what the loop must keep alive, by slots of one table.
+** The free slots stand in a C array with room for all of them, so letting go
+** and filling a reserved slot allocate nothing and cannot raise.
+*/
+
+#include <stdlib.h>
+
+#include "base/anchor.h"
+#include "base/item.h"
+#include "base/loop.h"
+
+
+#define MINSLOTS	64
+
+
+/* The table of anchors, pushed on L. */
+static void pushtable (lua_State *L, las_Loop *lp) {
+  lua_pushvalue(lp->anchor, LAS_ATABLE);
+  lua_xmove(lp->anchor, L, 1);
+}
+
+
+/* Makes slots 'from' to 'to' of the table at 'i' free. May raise before the
+   list is changed: the table has grown then, which does no harm. */
+static void addfree (lua_State *L, las_Loop *lp, int i, uint32_t from,
+                     uint32_t to) {
+  uint32_t k;
+  uint32_t *list = (uint32_t *)realloc(lp->freeslots, to * sizeof(*list));
+  if (list == NULL) {
+    luaL_error(L, "not enough memory");
+    return;
+  }
+  lp->freeslots = list;
+  for (k = to; k >= from; k--) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, i, k);
+  }
+  for (k = to; k >= from; k--)
+    list[lp->nfree++] = k;
+  lp->nslots = to;
+}
+
+
+static void grow (lua_State *L, las_Loop *lp) {
+  uint32_t n = lp->nslots;
+  luaL_checkstack(L, 4, NULL);
+  pushtable(L, lp);
+  addfree(L, lp, lua_gettop(L), n + 1, (n < MINSLOTS) ? MINSLOTS : n + n / 2);
+  lua_pop(L, 1);
+}
+
+
+/* Is most of a large table free? Then a new, smaller one pays; but the look
+   costs too, so there is one only every so many anchors. */
+static int issparse (las_Loop *lp) {
+  if (lp->nslots <= 16 * MINSLOTS || lp->nfree < lp->nslots / 8 * 7)
+    return 0;
+  if (lp->patience > 0) {
+    lp->patience--;
+    return 0;
+  }
+  lp->patience = lp->nslots;
+  return 1;
+}
+
+
+/* The item an anchored userdata starts with; NULL for what may not move: a
+   reserved slot or a pinned string. */
+static las_Item *itemof (lua_State *L, int i, uint32_t slot) {
+  las_Item *it = (las_Item *)lua_touserdata(L, i);
+  return (it != NULL && it->slot == slot) ? it : NULL;
+}
+
+
+/* Which slots are free? Marks them in a scratch string of bytes on L. */
+static char *markfree (lua_State *L, const las_Loop *lp) {
+  char *isfree = (char *)lua_newuserdatauv(L, lp->nslots + 1, 0);
+  uint32_t k;
+  for (k = 0; k <= lp->nslots; k++)
+    isfree[k] = 0;
+  for (k = 0; k < lp->nfree; k++)
+    isfree[lp->freeslots[k]] = 1;
+  return isfree;
+}
+
+
+/* Moves all to a new table just large enough. Any that may not move keeps
+   the old table. Raises before it changes anything. */
+static void compact (lua_State *L, las_Loop *lp) {
+  uint32_t k, n = 0, used = lp->nslots - lp->nfree;
+  uint32_t size = used + MINSLOTS;
+  int top = lua_gettop(L), old = top + 2, new = top + 3;
+  const char *isfree;
+  luaL_checkstack(L, 8, NULL);
+  isfree = markfree(L, lp);
+  pushtable(L, lp);
+  for (k = 1; k <= lp->nslots; k++) {
+    int fixed;
+    if (isfree[k])
+      continue;
+    lua_rawgeti(L, old, k);
+    fixed = (itemof(L, -1, k) == NULL);
+    lua_pop(L, 1);
+    if (fixed) {
+      lua_settop(L, top);
+      return;
+    }
+  }
+  lua_createtable(L, (int)size, 0);
+  for (k = 1; k <= lp->nslots; k++) {
+    if (!isfree[k]) {
+      lua_rawgeti(L, old, k);
+      itemof(L, -1, k)->slot = ++n;
+      lua_rawseti(L, new, n);  /* cannot raise: the room is there */
+    }
+  }
+  las_assert(n == used);
+  for (k = size; k > n; k--) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, new, k);
+  }
+  lp->nfree = 0;
+  for (k = size; k > n; k--)
+    lp->freeslots[lp->nfree++] = k;
+  lp->nslots = size;
+  lua_xmove(L, lp->anchor, 1);
+  lua_replace(lp->anchor, LAS_ATABLE);
+  lua_settop(L, top);
+}
+
+
+uint32_t las_reserve (lua_State *L, las_Loop *lp) {
+  if (las_unlikely(issparse(lp)))
+    compact(L, lp);
+  if (las_unlikely(lp->nfree == 0))
+    grow(L, lp);
+  return lp->freeslots[--lp->nfree];
+}
+
+
+void las_fill (lua_State *L, las_Loop *lp, uint32_t slot, int i) {
+  lua_pushvalue(L, i);
+  lua_xmove(L, lp->anchor, 1);
+  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
+}
+
+
+uint32_t las_anchor (lua_State *L, las_Loop *lp, int i) {
+  uint32_t slot = las_reserve(L, lp);
+  las_fill(L, lp, slot, i);
+  return slot;
+}
+
+
+void las_release (las_Loop *lp, uint32_t slot) {
+  las_assert(slot > 0 && slot <= lp->nslots && lp->nfree < lp->nslots);
+  lua_pushboolean(lp->anchor, 0);
+  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
+  lp->freeslots[lp->nfree++] = slot;
+}
+
+
+void las_fillweak (lua_State *L, las_Loop *lp, uint32_t slot, int i) {
+  i = lua_absindex(L, i);
+  lua_pushvalue(lp->anchor, LAS_AWEAK);
+  lua_xmove(lp->anchor, L, 1);
+  lua_pushvalue(L, i);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+}
+
+
+uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i) {
+  uint32_t slot;
+  luaL_checkstack(L, 3, NULL);
+  slot = las_reserve(L, lp);
+  las_fillweak(L, lp, slot, i);  /* raising leaks it, which does no harm */
+  return slot;
+}
+
+
+int las_hold (las_Loop *lp, uint32_t slot) {
+  if (lua_rawgeti(lp->anchor, LAS_AWEAK, slot) == LUA_TNIL) {
+    lua_pop(lp->anchor, 1);
+    return 0;
+  }
+  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
+  return 1;
+}
+
+
+void las_pushanchored (lua_State *L, las_Loop *lp, uint32_t slot) {
+  lua_rawgeti(lp->anchor, LAS_ATABLE, slot);
+  lua_xmove(lp->anchor, L, 1);
+}
+
+
+void las_pushloop (lua_State *L, las_Loop *lp) {
+  lua_pushvalue(lp->anchor, LAS_ALOOP);
+  lua_xmove(lp->anchor, L, 1);
+}

@@ -1,0 +1,34 @@
+/*
+** budget.c
+** How often the loop polls while its queue is full.
+** On a virtual clock all is by count, so that the order is the same every
+** time.
+*/
+
+#include "base/budget.h"
+#include "base/loop.h"
+
+
+#define POLLAFTER	2	/* milliseconds after which a poll is due anyway */
+
+
+/* Steps that take their time are fewer between polls. */
+void las_adaptpolls (las_Loop *lp, uint64_t before) {
+  uint64_t took = uv_now(&lp->uv) - before;  /* milliseconds */
+  if (lp->virtual)
+    return;
+  if (took >= POLLAFTER)
+    lp->pollevery = (took < lp->pollevery) ? lp->pollevery / (unsigned)took : 1;
+  else if (lp->pollevery < LAS_POLLEVERY)
+    lp->pollevery *= 2;
+  if (lp->pollevery > LAS_POLLEVERY)
+    lp->pollevery = LAS_POLLEVERY;
+}
+
+
+int las_mustpoll (las_Loop *lp, int look) {
+  if (look && !lp->virtual &&
+      uv_hrtime() / 1000000 >= uv_now(&lp->uv) + POLLAFTER)
+    las_pollsoon(lp);
+  return lp->ticks >= lp->pollevery;
+}

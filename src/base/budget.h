@@ -1,0 +1,32 @@
+/*
+** budget.h
+** Fairness: how much may run before others, and the system, get their turn.
+*/
+
+#ifndef las_budget_h
+#define las_budget_h
+
+#include "base/loop.h"
+
+
+#define LAS_BUDGET	128	/* operations that need not suspend, in a row */
+#define LAS_POLLEVERY	61	/* steps between polls while the queue is full,
+				and each is short */
+
+/* Counts an operation that did not suspend. True when the task has had its
+   share: it should las_giveway and yield before it takes anything. */
+#define las_spent(lp)	((lp)->budget-- <= 0)
+
+/* Makes the next poll come before anything else that is ready. */
+#define las_pollsoon(lp)	((void)((lp)->ticks += LAS_POLLEVERY))
+
+/* Have events waited long enough, by the steps taken or by the clock? To
+   'look' at that takes its time, so do it now and then. */
+LAS_API int las_mustpoll (las_Loop *lp, int look);
+
+/* A poll that need not wait begins; libuv's clock has stood still since the
+   moment 'before', the last poll. Adjusts how many steps come before the
+   next one. */
+LAS_API void las_adaptpolls (las_Loop *lp, uint64_t before);
+
+#endif

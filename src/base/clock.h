@@ -1,0 +1,21 @@
+/*
+** clock.h
+** The loop's clock, and times that users give.
+*/
+
+#ifndef las_clock_h
+#define las_clock_h
+
+#include "base/base.h"
+
+
+/* a moment that never comes: 570 years */
+#define LAS_FAR		UINT64_C(18000000000000000000)
+
+LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
+/* the moment 'seconds' from now on the loop's clock */
+LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
+/* loop time in seconds as nanoseconds */
+LAS_API uint64_t las_moment (lua_Number when);
+
+#endif

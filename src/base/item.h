@@ -1,0 +1,84 @@
+/*
+** item.h
+** Items: what can stand in the ready queue, a list of waiters or the heap.
+** An item knows what its event does to it, so these need not know its kinds.
+*/
+
+#ifndef las_item_h
+#define las_item_h
+
+#include "base/base.h"
+
+
+enum las_ItemType {
+  LAS_FUTURE,	/* a plain future: never queued itself */
+  LAS_TASK,	/* made ready, the loop resumes it */
+  LAS_JOB,	/* made ready, the loop calls a C function, protected */
+  LAS_WATCH	/* fires at once, in C: may not call Lua, nor raise; made
+		ready, in its turn */
+};
+
+enum las_Phase {
+  LAS_NEW,	/* never stepped; stands in the ready queue */
+  LAS_READY,	/* woken; stands in the ready queue */
+  LAS_RUNNING,	/* being stepped, or it has stepped another into being */
+  LAS_PARKED,	/* waits, as 'wait' says */
+  LAS_DONE
+};
+
+struct las_Item {
+  uint32_t slot;	/* its place among the loop's anchors; 0 for none */
+  uint8_t type;		/* enum las_ItemType */
+  uint8_t state;	/* of a future: enum las_Outcome */
+  uint8_t phase;	/* of a task: enum las_Phase; of others: is queued? */
+  uint8_t flags;	/* LAS_F... */
+  union {
+    struct { las_Item *next, *prev; } list;	/* while in a list */
+    struct { uint64_t seq; size_t index; } heap;	/* while in the heap */
+  } u;
+};
+
+typedef struct las_Watch {
+  las_Item item;	/* first */
+  void (*told) (struct las_Watch *w, las_Future *f);	/* its event came, of
+				the future 'f' if of one; C only */
+} las_Watch;
+
+typedef struct las_Job {
+  las_Watch watch;	/* first; 'told' may be NULL where no event can come */
+  lua_CFunction run;	/* gets the job as a light userdata */
+  int context;		/* the user value that holds its context; 0: none */
+} las_Job;
+
+/* a circular list of items, by its first one */
+typedef las_Item *las_List;
+
+LAS_API void las_append (las_List *l, las_Item *it);
+LAS_API void las_unlink (las_List *l, las_Item *it);
+
+/* Makes an item ready: it goes to the end of the loop's queue. */
+LAS_API void las_queue (las_Loop *lp, las_Item *it);
+/* ... to its front. */
+LAS_API void las_queuefirst (las_Loop *lp, las_Item *it);
+
+/* The deadline or the event of an item has come; 'f' is the future whose
+   event it is, or NULL. */
+LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
+
+typedef struct las_Deadline {
+  uint64_t when;	/* nanoseconds of the loop's clock */
+  las_Item *item;
+} las_Deadline;
+
+typedef struct las_Heap {
+  las_Deadline *v;	/* 1-based in las_Item.u.heap.index, 0-based here */
+  size_t n, size;
+  uint64_t seq;		/* items ever added: breaks ties, first in first out */
+} las_Heap;
+
+LAS_API int las_heapreserve (las_Heap *h);	/* room for one more? */
+LAS_API void las_heapadd (las_Heap *h, las_Item *it, uint64_t when);
+LAS_API void las_heapremove (las_Heap *h, las_Item *it);
+#define las_heaptop(h)	((h)->v[0].item)
+
+#endif

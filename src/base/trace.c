@@ -1,0 +1,353 @@
+/*
+** trace.c
+** Traces: where a task is, through all the coroutines it drives.
+** Nothing is kept for this while things go well: a coroutine that drives
+** another stands in a function of ours that has the other in slot 1.
+*/
+
+#include <stdio.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/trace.h"
+#include "base/error.h"
+#include "base/state.h"
+#include "task/step.h"
+#include "rooms.h"
+
+
+/*
+** {==================================================================
+** Coroutines inside one another
+** ===================================================================
+*/
+
+/* Is level 0 of the coroutine, which 'ar' was filled for, one of our
+   functions, or no C function at all? */
+static int isours (las_State *S, lua_State *co, lua_Debug *ar) {
+  int ours = 1;
+  lua_getinfo(co, "f", ar);
+  if (lua_iscfunction(co, -1)) {
+    ours = (lua_getupvalue(co, -1, 1) != NULL);
+    if (ours) {
+      ours = (lua_touserdata(co, -1) == (void *)S);
+      lua_pop(co, 1);
+    }
+  }
+  lua_pop(co, 1);
+  return ours;
+}
+
+
+int las_isown (const las_State *S, const char *source) {
+  return strcmp(source, LAS_OWNSOURCE) == 0 ||
+         (S->libdir[0] != '\0' &&
+          strncmp(source, S->libdir, strlen(S->libdir)) == 0);
+}
+
+
+/* A value yields from a C function that is not ours; a time slice ends in a
+   Lua function. */
+int las_isparked (las_State *S, lua_State *co) {
+  lua_Debug ar;
+  return lua_status(co) == LUA_YIELD && lua_checkstack(co, 4) &&
+         (las_isbare(co) ||
+          (lua_getstack(co, 0, &ar) && isours(S, co, &ar)));
+}
+
+
+lua_State *las_inner (las_State *S, lua_State *co) {
+  lua_Debug ar;
+  lua_State *inner;
+  if (!lua_getstack(co, 0, &ar) || !lua_checkstack(co, 4) ||
+      !isours(S, co, &ar) || lua_getlocal(co, &ar, 1) == NULL)
+    return NULL;
+  inner = lua_tothread(co, -1);
+  if (inner == NULL) {
+    lua_State **gen = (lua_State **)las_test(co, S, -1, LAS_TGENERATOR);
+    if (gen != NULL)
+      inner = *gen;
+  }
+  lua_pop(co, 1);
+  return (inner != NULL && lua_getstack(inner, 0, &ar)) ? inner : NULL;
+}
+
+
+lua_State *las_innermost (las_State *S, lua_State *co) {
+  lua_State *inner;
+  while ((inner = las_inner(S, co)) != NULL)
+    co = inner;
+  return co;
+}
+
+
+/* The same for a coroutine that may be the running one, which stands in a
+   function of ours too, but drives nothing. */
+static lua_State *innerof (lua_State *L, lua_State *co) {
+  return (co != L) ? las_inner(las_state(L), co) : NULL;
+}
+
+
+/* inner(thread): the coroutine that this one drives, or nil */
+static int core_inner (lua_State *L) {
+  lua_State *inner;
+  luaL_checktype(L, 1, LUA_TTHREAD);
+  inner = innerof(L, lua_tothread(L, 1));
+  if (inner == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  luaL_checkstack(inner, 1, NULL);
+  lua_pushthread(inner);
+  lua_xmove(inner, L, 1);
+  return 1;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Texts
+** ===================================================================
+*/
+
+/* Puts the traceback on top in front of the one below it; its title stays
+   the only one. [-2, +1, m] */
+static void join (lua_State *L) {
+  static const char title[] = "stack traceback:";
+  const char *outer = lua_tostring(L, -2);
+  lua_pushstring(L, outer + sizeof(title) - 1);
+  lua_concat(L, 2);
+  lua_remove(L, -2);
+}
+
+
+int las_asklevel (lua_State *L) {
+  las_State *S = las_state(L);
+  lua_Debug ar;
+  int level, lua = 0;
+  luaL_checkstack(L, 4, NULL);
+  for (level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "S", &ar);
+    if (ar.what[0] == 'C') {
+      if (!isours(S, L, &ar))
+        break;
+    }
+    else if (!las_isown(S, ar.source))
+      break;
+    else
+      lua = 1;
+  }
+  return lua ? level : 0;
+}
+
+
+void las_traceback (lua_State *L, lua_State *co, int level) {
+  luaL_traceback(L, co, NULL, (co == L) ? level : 0);
+  while ((co = innerof(L, co)) != NULL) {
+    luaL_traceback(L, co, NULL, (co == L) ? level : 0);
+    join(L);
+  }
+}
+
+
+#define QUICKFRAMES	12	/* of each coroutine, in a quick traceback */
+
+/* Adds a line about the frame in 'ar'. */
+static void addframe (luaL_Buffer *b, lua_Debug *ar) {
+  char line[LUA_IDSIZE + 32];
+  if (ar->currentline > 0)
+    snprintf(line, sizeof(line), "\n\t%s:%d: in ", ar->short_src,
+             ar->currentline);
+  else
+    snprintf(line, sizeof(line), "\n\t%s: in ", ar->short_src);
+  luaL_addstring(b, line);
+  if (*ar->namewhat != '\0') {
+    luaL_addstring(b, ar->namewhat);
+    luaL_addstring(b, " '");
+    luaL_addstring(b, ar->name);
+    luaL_addchar(b, '\'');
+  }
+  else if (*ar->what == 'C')
+    luaL_addchar(b, '?');
+  else {
+    snprintf(line, sizeof(line), "function <%s:%d>", ar->short_src,
+             ar->linedefined);
+    luaL_addstring(b, line);
+  }
+}
+
+
+void las_quicktrace (lua_State *L, lua_State *co) {
+  lua_pushliteral(L, "");
+  for (; co != NULL; co = innerof(L, co)) {
+    luaL_Buffer b;
+    lua_Debug ar;
+    int level;
+    luaL_buffinit(L, &b);
+    for (level = 0; lua_getstack(co, level, &ar); level++) {
+      if (level == QUICKFRAMES) {
+        luaL_addstring(&b, "\n\t...");
+        break;
+      }
+      lua_getinfo(co, "Sln", &ar);
+      addframe(&b, &ar);
+    }
+    luaL_pushresult(&b);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+}
+
+
+/* The same without what lies inside. The library's own Lua code is no place
+   that tells a user much: it is passed over if there is any other. */
+static int pushline (lua_State *L, lua_State *co) {
+  const las_State *S = las_state(L);
+  lua_Debug ar, own;
+  int level;
+  own.currentline = 0;
+  for (level = 0; lua_getstack(co, level, &ar); level++) {
+    lua_getinfo(co, "Sl", &ar);
+    if (ar.currentline <= 0)
+      continue;
+    if (!las_isown(S, ar.source)) {
+      lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+      return 1;
+    }
+    if (own.currentline == 0)
+      own = ar;
+  }
+  if (own.currentline == 0)
+    return 0;
+  lua_pushfstring(L, "%s:%d", own.short_src, own.currentline);
+  return 1;
+}
+
+
+void las_pushplace (lua_State *L, lua_State *co) {
+  lua_State *inner = innerof(L, co);
+  lua_pushnil(L);
+  for (;;) {
+    if (pushline(L, co))
+      lua_remove(L, -2);
+    if (inner == NULL)
+      return;
+    co = inner;
+    inner = innerof(L, co);
+  }
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Errors that cross coroutines
+** ===================================================================
+*/
+
+void las_pushnoted (lua_State *L) {
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(L);
+  if (lua_rawget(L, -2) != LUA_TNIL) {
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+  }
+  lua_remove(L, -2);
+}
+
+
+/* marks the second slot of a function of ours that passes an error on */
+static const char passkey = 0;
+
+
+void las_passerror (lua_State *L, lua_State *co) {
+  lua_insert(L, 2);
+  lua_settop(L, 2);
+  if (las_iserror(L, 2, "CancelledError") || !lua_checkstack(co, 1))
+    return;
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
+    lua_settop(L, 2);
+    return;
+  }
+  lua_replace(L, -2);  /* note in the place of their table */
+  lua_pushlightuserdata(L, (void *)&passkey);
+  lua_insert(L, 2);
+  lua_insert(L, 3);  /* stack: what was driven, key, note, error */
+}
+
+
+/* Pushes the note of the error that is being raised, if the function that
+   raises it passes it on. No value of an error tells that: texts are equal, and
+   an error object may be raised again and again. */
+static int pushpassed (lua_State *L) {
+  lua_Debug ar;
+  if (!lua_getstack(L, 1, &ar) || lua_getlocal(L, &ar, 2) == NULL)
+    return 0;
+  if (lua_touserdata(L, -1) != (void *)&passkey) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  lua_pop(L, 1);
+  lua_getlocal(L, &ar, 3);
+  return 1;
+}
+
+
+void las_errortrace (lua_State *L) {
+  luaL_traceback(L, L, NULL, 1);
+  if (pushpassed(L)) {
+    lua_rawgeti(L, -1, 2);  /* place */
+    lua_insert(L, -3);
+    lua_rawgeti(L, -1, 1);  /* stack: place, trace, note, inner trace */
+    lua_remove(L, -2);
+    join(L);
+    lua_insert(L, -2);
+  }
+  else
+    las_pushplace(L, L);
+}
+
+
+void las_noteerror (lua_State *L) {
+  luaL_checkstack(L, 8, NULL);
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(L);
+  lua_createtable(L, 2, 0);
+  las_errortrace(L);
+  lua_rawseti(L, -3, 2);
+  lua_rawseti(L, -2, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* }================================================================== */
+
+
+/* set_libdir(prefix): what the source of the library's own Lua starts with */
+static int core_set_libdir (lua_State *L) {
+  snprintf(las_state(L)->libdir, sizeof(las_state(L)->libdir), "%s",
+           luaL_checkstring(L, 1));
+  return 0;
+}
+
+
+void las_opentrace (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"inner", core_inner},
+    {"set_libdir", core_set_libdir},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, state, LAS_UNOTES);
+}

@@ -1,0 +1,48 @@
+/*
+** members.h
+** Members: what a task group keeps for each of its children.
+** They stand in lists, in the order they came; no Lua, and nothing can fail.
+*/
+
+#ifndef las_members_h
+#define las_members_h
+
+#include "base/item.h"
+
+
+typedef struct las_Member {
+  las_Watch watch;	/* first; in the child's waiters while it is pending.
+			Its slot anchors a child that failed, and any that a
+			task factory gave; 0: the child has its own */
+  struct las_Group *group;	/* alive: it is held while it has members */
+  las_Future *child;	/* alive: anchored, as above */
+  struct las_Member *next, *prev;
+  int starting;		/* is an error of it raised by 'start' alone? */
+} las_Member;
+
+/* a list of members */
+typedef struct las_Members {
+  las_Member *first, *last;
+  las_Member *cursor;	/* the next one that a walk comes to */
+  unsigned count;
+} las_Members;
+
+/* A member of the group, whose watch calls 'told'; NULL without memory. */
+LAS_API las_Member *las_newmember (struct las_Group *g,
+                                   void (*told) (las_Watch *, las_Future *));
+
+/* Adds a member at the end of the list. */
+LAS_API void las_addmember (las_Members *ms, las_Member *m);
+
+/* Takes one out of its list; a walk goes on behind it. */
+LAS_API void las_removemember (las_Members *ms, las_Member *m);
+
+/* Takes all out of the list. Returns the first; 'next' links them still. */
+LAS_API las_Member *las_takemembers (las_Members *ms);
+
+/* Begins a walk over the list: las_nextmember gives one after the other, at
+   last NULL. Any of them may be removed meanwhile. */
+LAS_API void las_firstmember (las_Members *ms);
+LAS_API las_Member *las_nextmember (las_Members *ms);
+
+#endif

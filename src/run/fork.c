@@ -1,0 +1,221 @@
+/*
+** fork.c
+** Forked processes: a child has copies of all loops, and shares what the
+** system keeps for them, such as the set of watched descriptors. So a fork
+** closes all loops for the child at once, in a way that the parent can't feel.
+** The frames that ran a loop are still on the child's stack. They are never
+** returned to: an error leaves them when the step that forked has ended.
+*/
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "run/fork.h"
+#include "base/current.h"
+#include "base/instrument.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/mail.h"
+#include "base/resource.h"
+#include "base/state.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "rooms.h"
+#include "run/limit.h"
+#include "run/sigint.h"
+
+
+/* All open loops of the process, of whatever Lua state and thread. */
+static las_Loop *loops = NULL;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+
+/*
+** {==================================================================
+** In the child, as it begins
+** ===================================================================
+*/
+
+/* libuv unwatches each descriptor that it closes. In the child that must not
+   reach the parent's set: another file takes its place, which refuses. */
+static void leaveset (las_Loop *lp) {
+  int set = uv_backend_fd(&lp->uv);
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null >= 0 && dup2(null, set) == set)
+    fcntl(set, F_SETFD, FD_CLOEXEC);
+  else
+    close(set);
+  if (null >= 0)
+    close(null);
+}
+
+
+static void ignore (las_Loop *lp, las_Task *t) {
+  (void)lp;
+  (void)t;
+}
+
+
+static void ignorerun (las_Loop *lp, int begins) {
+  (void)lp;
+  (void)begins;
+}
+
+
+static void onstepped (las_Loop *lp, las_Task *t) {
+  (void)t;
+  las_leaverun(lp);
+}
+
+
+/* Notes the end of the step or callback that was forked, in the place of those
+   who watched it. */
+static const las_Instrument foreign = {
+  ignorerun, ignore, onstepped
+};
+
+
+static void makeforeign (las_Loop *lp) {
+  lp->closed = LAS_FOREIGN;
+  leaveset(lp);
+  if (lp->L != NULL) {  /* the fork was in a step or callback of it */
+    lp->S->loop = NULL;
+    lp->S->lost = lp->pid;
+    lp->instrument = &foreign;
+  }
+}
+
+
+static void onprepare (void) {
+  pthread_mutex_lock(&lock);
+}
+
+
+static void onparent (void) {
+  pthread_mutex_unlock(&lock);
+}
+
+
+static void onchild (void) {
+  las_Loop *lp;
+  for (lp = loops; lp != NULL; lp = lp->process.next)
+    makeforeign(lp);
+  pthread_mutex_unlock(&lock);
+}
+
+/* }================================================================== */
+
+
+static void watchforks (void) {
+  pthread_atfork(onprepare, onparent, onchild);
+}
+
+
+void las_enterprocess (las_Loop *lp) {
+  pthread_once(&once, watchforks);
+  lp->pid = (int)getpid();
+  pthread_mutex_lock(&lock);
+  lp->process.prev = NULL;
+  lp->process.next = loops;
+  if (loops != NULL)
+    loops->process.prev = lp;
+  loops = lp;
+  pthread_mutex_unlock(&lock);
+}
+
+
+void las_leaveprocess (las_Loop *lp) {
+  pthread_mutex_lock(&lock);
+  if (lp->process.next != NULL)
+    lp->process.next->process.prev = lp->process.prev;
+  if (lp->process.prev != NULL)
+    lp->process.prev->process.next = lp->process.next;
+  else
+    loops = lp->process.next;
+  pthread_mutex_unlock(&lock);
+}
+
+
+void las_checkprocess (las_Loop *lp) {
+  if (lp->closed == LAS_OPEN && lp->pid != (int)getpid())
+    makeforeign(lp);  /* by a system call of its own */
+}
+
+
+/*
+** {==================================================================
+** Dropping what a child has of a loop
+** ===================================================================
+*/
+
+static void closeall (las_Loop *lp) {
+  while (lp->resources != NULL) {
+    las_Resource *r = lp->resources;
+    las_disown(lp, r);
+    r->kind->drop(r);
+  }
+  uv_close((uv_handle_t *)&lp->async, NULL);
+  uv_close((uv_handle_t *)&lp->timer, NULL);
+}
+
+
+/* A fork in a callback of libuv's leaves libuv in the middle of a poll: then
+   what it has allocated stays, until the child ends. */
+void las_dropforeign (las_Loop *lp) {
+  int whole;
+  if (lp->dropped)
+    return;
+  lp->dropped = 1;
+  las_leavewaits(lp);
+  whole = !lp->polling && uv_loop_fork(&lp->uv) == 0;
+  las_leaveprocess(lp);
+  las_leavesigint(lp);
+  las_unguardlimit(lp);
+  las_leavemailbox(lp);
+  closeall(lp);
+  if (whole) {
+    uv_run(&lp->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&lp->uv);
+  }
+}
+
+
+/* after_fork(): in the child, lets it have loops of its own */
+static int asyncio_after_fork (lua_State *L) {
+  las_State *S = las_state(L);
+  las_Loop *lp, *next;
+  for (lp = loops; lp != NULL; lp = next) {
+    next = lp->process.next;
+    if (lp->S == S && lp->closed == LAS_FOREIGN)
+      las_dropforeign(lp);
+  }
+  S->lost = 0;
+  return 0;
+}
+
+/* }================================================================== */
+
+
+void las_leaverun (las_Loop *lp) {
+  lua_State *L = (lp->driven != NULL) ? lp->driven : lp->L;
+  if (lp->driven == NULL) {
+    if (lp->main != NULL)
+      las_unlink(&lp->main->waiters, &lp->maindone.item);
+    lp->main = NULL;
+    lp->L = NULL;
+    las_dropforeign(lp);  /* while libuv's frames, if any, are still there */
+  }
+  las_raiseforeign(L, lp->pid);
+}
+
+
+void las_openfork (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"after_fork", asyncio_after_fork},
+    {NULL, NULL}
+  };
+  las_setfuncs(L, state, funcs);
+}

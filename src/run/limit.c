@@ -1,0 +1,106 @@
+/*
+** limit.c
+** The time limit of a run: a step or callback that does not end in time is
+** stopped by an error. A loop that is not busy sees the limit itself.
+*/
+
+#include "run/limit.h"
+#include "base/hook.h"
+#include "base/loop.h"
+#include "base/sentry.h"
+
+
+#define SLACK	20000000  /* ns for a turn that sees the limit */
+#define PERIOD	50000000  /* ns between later attempts to stop one */
+#define LONGSLEEP	UINT64_C(3600000000000)
+
+typedef struct Guard {
+  las_Sentry sentry;	/* first */
+  uint64_t seen;	/* the turn at the last look */
+  int looks;		/* past the limit */
+} Guard;
+
+
+static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar);
+
+
+static const las_Deed late = {
+  LAS_DLATE, LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, stoplate
+};
+
+
+/* The run is at its time limit: stops the step or callback, wherever it is,
+   unless that has ended meanwhile. If it goes on it is stopped again, then at
+   each instruction until it is left. */
+static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
+  int islate = (lp->limit != 0 && uv_hrtime() >= lp->limit &&
+                lp->turns == lp->lateturn && !lp->spared);
+  int ismain = islate && lp->main != NULL && lp->current == (void *)lp->main;
+  int level = 0;
+  if (islate && lp->overdue)
+    las_armhook(lp, L, &late);
+  if (!islate || (ismain && lp->ending))
+    return;
+  if (ismain)
+    lp->overdue = LAS_TOLD;
+  else if (!lp->overdue)
+    lp->overdue = LAS_LATE;
+  while (lua_getstack(L, level, ar) && lua_getinfo(L, "l", ar) &&
+         ar->currentline <= 0)
+    level++;
+  luaL_where(L, level);
+  lua_pushliteral(L, "the time limit was reached");
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
+
+static void notice (las_Loop *lp) {
+  lua_State *co = las_busythread(lp);
+  if (co != NULL && lp->late && lp->turns == lp->lateturn)
+    las_armhook(lp, co, &late);
+  lp->late = 0;
+}
+
+
+/* How long to sleep before the next look at the limit. */
+static uint64_t rest (las_Sentry *s) {
+  uint64_t limit = s->loop->limit, now = uv_hrtime();
+  if (limit == 0 || limit > now + LONGSLEEP)
+    return LONGSLEEP;
+  if (limit > now)
+    return limit - now;
+  return (((Guard *)s)->looks == 1) ? SLACK : PERIOD;
+}
+
+
+/* A turn that was there at the look before is stopped. */
+static int look (las_Sentry *s) {
+  Guard *g = (Guard *)s;
+  las_Loop *lp = s->loop;
+  uint64_t limit = lp->limit;
+  int islate;
+  if (limit == 0 || uv_hrtime() < limit)
+    return 0;
+  islate = (g->looks++ > 0 && lp->turns == g->seen);
+  if (islate) {
+    lp->lateturn = g->seen;
+    lp->late = 1;
+  }
+  g->seen = lp->turns;
+  return islate;
+}
+
+
+void las_guardlimit (las_Loop *lp) {
+  static const las_SentryKind kind = {sizeof(Guard), rest, look, notice};
+  if (lp->guard == NULL && lp->limit != 0)
+    lp->guard = las_startsentry(lp, &kind);
+}
+
+
+void las_unguardlimit (las_Loop *lp) {
+  las_stopsentry(lp->guard);
+  lp->guard = NULL;
+  lp->late = 0;
+}

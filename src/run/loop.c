@@ -1,0 +1,472 @@
+/*
+** loop.c
+** The loop as an object: opening, closing, its state.
+** How it runs is turn.c's and run.c's.
+*/
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/anchor.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/current.h"
+#include "base/error.h"
+#include "base/item.h"
+#include "base/loop.h"
+#include "base/mail.h"
+#include "base/resource.h"
+#include "base/state.h"
+#include "base/trace.h"
+#include "task/future.h"
+#include "task/park.h"
+#include "task/report.h"
+#include "task/task.h"
+#include "task/unretrieved.h"
+#include "rooms.h"
+#include "run/fork.h"
+#include "run/limit.h"
+#include "run/sigint.h"
+
+
+/*
+** {==================================================================
+** Opening and closing
+** ===================================================================
+*/
+
+/* A write to a peer that is gone must be an error, not a death. */
+static void ignoresigpipe (void) {
+  struct sigaction sa;
+  if (sigaction(SIGPIPE, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL) {
+    sa.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &sa, NULL);
+  }
+}
+
+
+/* Opens those of standard input, output and error that are closed: libuv never
+   closes these numbers, and aborts if one of them is a descriptor of its own.
+   Where there is no null device an idle socket does. */
+static int openstandard (void) {
+  int fd;
+  for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+        open("/dev/null", O_RDWR) < 0 && socket(AF_UNIX, SOCK_STREAM, 0) < 0)
+      return -errno;
+  }
+  return 0;
+}
+
+
+/* Opens all that libuv needs; C only, all or nothing. */
+static int openuv (las_Loop *lp) {
+  int err = openstandard();
+  if (err == 0)
+    err = uv_loop_init(&lp->uv);
+  if (err != 0)
+    return err;
+  if ((err = las_openmailbox(lp)) != 0)
+    goto noloop;
+  if ((err = uv_async_init(&lp->uv, &lp->async, las_onasync)) != 0)
+    goto nomail;
+  lp->async.data = lp;
+  uv_unref((uv_handle_t *)&lp->async);
+  uv_timer_init(&lp->uv, &lp->timer);
+  ignoresigpipe();
+  return 0;
+ nomail:
+  las_closemailbox(lp);
+ noloop:
+  uv_loop_close(&lp->uv);
+  return err;
+}
+
+
+/* Lets go of everything that is not Lua's. May run in a finalizer, even
+   inside a run that os.exit will never return to. */
+static void closeuv (las_Loop *lp) {
+  lp->closed = LAS_CLOSED;
+  las_leaveprocess(lp);
+  las_leavesigint(lp);
+  las_unguardlimit(lp);
+  while (lp->resources != NULL) {
+    las_Resource *r = lp->resources;
+    las_disown(lp, r);
+    r->kind->drop(r);
+  }
+  las_closemailbox(lp);
+  uv_close((uv_handle_t *)&lp->async, NULL);
+  uv_close((uv_handle_t *)&lp->timer, NULL);
+  uv_run(&lp->uv, UV_RUN_DEFAULT);
+  uv_loop_close(&lp->uv);
+}
+
+
+static void freeparts (las_Loop *lp) {
+  free(lp->heap.v);
+  free(lp->freeslots);
+  lp->freeslots = NULL;
+  memset(&lp->heap, 0, sizeof(lp->heap));
+}
+
+
+/* Whatever is finalized before the sentinel is finalized at the end of the
+   Lua state: finalizers run last made, first called. So each loop makes a new
+   one, right after itself. */
+static void newsentinel (lua_State *L) {
+  las_state(L)->sentinel = lua_newuserdatauv(L, 1, 0);
+  las_settype(L, LAS_TSENTINEL);
+  lua_setiuservalue(L, lua_upvalueindex(1), LAS_USENTINEL);
+}
+
+
+static int sentinel_gc (lua_State *L) {
+  las_State *S = las_state(L);
+  if (lua_touserdata(L, 1) == S->sentinel)
+    S->ending = 1;
+  return 0;
+}
+
+
+/* Does the environment ask for debug mode in every loop? */
+static uint8_t isdebugasked (void) {
+  const char *value = getenv("LUA_ASYNCIO_DEBUG");
+  return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+}
+
+
+/* new_event_loop([clock]): "virtual" for virtual time */
+static int core_new_event_loop (lua_State *L) {
+  static const char *const clocks[] = {"real", "virtual", NULL};
+  int virtual = luaL_checkoption(L, 1, "real", clocks);
+  lua_Number autojump = luaL_optnumber(L, 2, 0);
+  las_Loop *lp;
+  int err;
+  if (las_state(L)->lost != 0)
+    return las_raiseforeign(L, las_state(L)->lost);
+  lua_settop(L, 0);
+  lp = (las_Loop *)lua_newuserdatauv(L, sizeof(*lp), LAS_NULOOP);
+  memset(lp, 0, sizeof(*lp));
+  lp->S = las_state(L);
+  lp->closed = LAS_CLOSED;
+  lp->virtual = (uint8_t)virtual;
+  lp->autojump = las_moment(autojump);
+  lp->clock = 1000000000;
+  lp->pollevery = LAS_POLLEVERY;
+  lp->anchor = lua_newthread(L);
+  lua_newtable(lp->anchor);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, lp->anchor, 1);
+  lua_newtable(lp->anchor);  /* weak */
+  lua_newtable(lp->anchor);
+  lua_pushliteral(lp->anchor, "v");
+  lua_setfield(lp->anchor, -2, "__mode");
+  lua_setmetatable(lp->anchor, -2);
+  las_getanchored(L, LAS_URUNJOB);
+  las_getanchored(L, LAS_UTASKMAIN);
+  las_getanchored(L, LAS_UMSGH);
+  lua_xmove(L, lp->anchor, 3);
+  lua_settop(lp->anchor, LAS_ALAST);  /* nil from LAS_ACAUSE on */
+  lua_setiuservalue(L, 1, LAS_LANCHOR);
+  las_settype(L, LAS_TLOOP);
+  err = openuv(lp);
+  if (err != 0)
+    return las_oserror(L, err, "new_event_loop", NULL);
+  lp->closed = LAS_OPEN;
+  las_enterprocess(lp);
+  lp->debug = lp->origins = isdebugasked();
+  if (!lp->S->watcher->open(lp))
+    return las_oserror(L, UV_ENOMEM, "new_event_loop", NULL);
+  newsentinel(L);
+  return 1;
+}
+
+
+/* Tells the handler of the task on top: it will never end. One who stops the
+   program by force wants no word about each. */
+static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
+  int self = lua_gettop(L);
+  if (lp->interrupted == LAS_STOPPED || lp->S->ending)
+    return;
+  luaL_checkstack(L, 8, NULL);
+  lua_createtable(L, 0, 4);
+  lua_pushliteral(L, "a task was destroyed while it was pending");
+  lua_setfield(L, -2, "message");
+  lua_pushvalue(L, self);
+  lua_setfield(L, -2, "task");
+  if (las_getextra(L, self, LAS_XCREATED) != LUA_TNIL)
+    lua_setfield(L, -2, "source_traceback");
+  else
+    lua_pop(L, 1);
+  las_traceback(L, t->co, 0);
+  lua_setfield(L, -2, "traceback");
+  las_callhandler(L, lp);
+}
+
+
+/* Closes a coroutine of the task on top: its <close> variables run, without
+   suspending. Its error, if any, goes to the handler. */
+static void killthread (lua_State *L, las_Loop *lp, las_Task *t,
+                        lua_State *co) {
+  int self = lua_gettop(L), status;
+  lp->current = t;  /* what its scopes release is the task's */
+  status = las_closethread(co, L);
+  lp->current = NULL;
+  if (status != LUA_OK && lua_gettop(co) > 0) {
+    luaL_checkstack(L, 6, NULL);
+    lua_createtable(L, 0, 3);
+    lua_pushliteral(L, "a task of a closing loop failed");
+    lua_setfield(L, -2, "message");
+    lua_xmove(co, L, 1);
+    lua_setfield(L, -2, "exception");
+    lua_pushvalue(L, self);
+    lua_setfield(L, -2, "task");
+    las_callhandler(L, lp);
+  }
+}
+
+
+/* Ends the task on top, which nobody will ever step again. */
+static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
+  lua_State *co;
+  tellpending(L, lp, t);
+  if (t->f.item.phase == LAS_PARKED)
+    las_leave(t);
+  t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
+  do {
+    co = las_innermost(lp->S, t->co);
+    killthread(L, lp, t, co);
+  } while (co != t->co);
+  lua_pushnil(L);
+  lua_setiuservalue(L, -2, LAS_UVALUE);
+  t->co = NULL;
+  t->f.item.phase = LAS_DONE;
+  t->f.item.state = LAS_CANCELLED;
+  lp->ntasks--;
+}
+
+
+static void killtasks (lua_State *L, las_Loop *lp) {
+  las_State *S = las_state(L);
+  uint32_t slot;
+  for (slot = 1; slot <= lp->nslots; slot++) {
+    las_Task *t;
+    las_pushanchored(L, lp, slot);
+    t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
+    if (t != NULL && t->f.item.phase != LAS_DONE)
+      killtask(L, lp, t);
+    lua_pop(L, 1);
+  }
+}
+
+
+/* loop:close(): once; again does nothing */
+static int loop_close (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  las_checkprocess(lp);
+  if (lp->closed == LAS_FOREIGN)
+    return las_raiseforeign(L, lp->pid);
+  if (lp->L != NULL)
+    return luaL_error(L, "cannot close a running loop");
+  if (lp->closed || lp->closing)
+    return 0;
+  lp->closing = 1;
+  lua_settop(L, 1);
+  killtasks(L, lp);
+  las_reportall(L, lp);
+  closeuv(lp);
+  freeparts(lp);
+  lp->ready = lp->readytail = NULL;
+  lp->nready = 0;
+  lua_newtable(L);
+  lua_xmove(L, lp->anchor, 1);
+  lua_replace(lp->anchor, LAS_ATABLE);
+  lua_settop(lp->anchor, LAS_AMSGH);
+  lua_settop(lp->anchor, LAS_ALAST);
+  lp->nfree = lp->nslots = 0;
+  lua_pushnil(L);
+  lua_setiuservalue(L, 1, LAS_LGENERATORS);
+  return 0;
+}
+
+
+/* Tells of the tasks that a loop takes along. */
+static void telltasks (lua_State *L, las_Loop *lp) {
+  uint32_t slot;
+  for (slot = 1; slot <= lp->nslots && lp->ntasks > 0; slot++) {
+    las_Task *t;
+    las_pushanchored(L, lp, slot);
+    t = (las_Task *)las_test(L, lp->S, -1, LAS_TTASK);
+    if (t != NULL && t->f.item.phase != LAS_DONE && t->co != NULL)
+      tellpending(L, lp, t);
+    lua_settop(L, 1);
+  }
+}
+
+
+/* In another process than its own. */
+static int gcforeign (las_Loop *lp) {
+  las_dropforeign(lp);
+  if (!lp->polling)
+    freeparts(lp);
+  return 0;
+}
+
+
+/* An os.exit inside a run takes all along, without a word. What is not Lua's
+   goes first: telling may raise. */
+static int loop_gc (lua_State *L) {
+  las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
+  int told = lp->closed || lp->L != NULL;
+  las_checkprocess(lp);
+  if (lp->closed == LAS_FOREIGN)
+    return gcforeign(lp);
+  las_keepreports(lp);
+  if (!lp->closed) {
+    las_leavewaits(lp);
+    closeuv(lp);
+    freeparts(lp);
+  }
+  if (lp->S->loop == lp)
+    lp->S->loop = NULL;
+  if (!told) {
+    las_reportall(L, lp);
+    telltasks(L, lp);
+  }
+  return 0;
+}
+
+/* }================================================================== */
+
+
+/*
+** {==================================================================
+** Methods
+** ===================================================================
+*/
+
+static int loop_is_running (lua_State *L) {
+  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->L != NULL);
+  return 1;
+}
+
+
+static int loop_is_closed (lua_State *L) {
+  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->closed);
+  return 1;
+}
+
+
+static int loop_time (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  lua_pushnumber(L, (lua_Number)las_now(lp) / 1e9);
+  return 1;
+}
+
+
+static int loop_set_task_factory (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
+                   "function or nil");
+  lua_settop(L, 2);
+  lp->factory = (uint8_t)!lua_isnil(L, 2);
+  lua_setiuservalue(L, 1, LAS_LFACTORY);
+  return 0;
+}
+
+
+static int loop_get_task_factory (lua_State *L) {
+  las_checkloop(L, 1);
+  lua_getiuservalue(L, 1, LAS_LFACTORY);
+  return 1;
+}
+
+
+static int loop_tostring (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  lua_pushfstring(L, "Loop<state=%s, tasks=%d>",
+                  lp->closed ? "closed" : lp->L ? "running" : "idle",
+                  (int)lp->ntasks);
+  return 1;
+}
+
+
+/* Adds one to field 'kind' of the table at the top. */
+static void count (lua_State *L, const char *kind) {
+  lua_getfield(L, -1, kind);
+  lua_pushinteger(L, lua_tointeger(L, -1) + 1);
+  lua_setfield(L, -3, kind);
+  lua_pop(L, 1);
+}
+
+
+static void setcount (lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+
+/* loop:stats(): a table of counters */
+static int loop_stats (lua_State *L) {
+  las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
+  las_Resource *r;
+  lua_newtable(L);
+  setcount(L, "tasks", lp->ntasks);
+  setcount(L, "ready", (lua_Integer)lp->nready);
+  setcount(L, "timers", (lua_Integer)lp->heap.n);
+  setcount(L, "turns", (lua_Integer)lp->turns);
+  setcount(L, "bytes_in", (lua_Integer)lp->nread);
+  setcount(L, "bytes_out", (lua_Integer)lp->nwritten);
+  setcount(L, "executor_queue", 0);  /* there are no executors yet */
+  lua_pushnumber(L, (lua_Number)lp->longest / 1e9);
+  lua_setfield(L, -2, "longest_step");
+  setcount(L, "anchors", (lua_Integer)(lp->nslots - lp->nfree));
+  lua_newtable(L);
+  for (r = lp->resources; r != NULL; r = r->next) {
+    if (r->kind->name != NULL)
+      count(L, r->kind->name);
+  }
+  lua_setfield(L, -2, "handles");
+  return 1;
+}
+
+
+void las_openloop (lua_State *L, int state) {
+  static const luaL_Reg funcs[] = {
+    {"new_event_loop", core_new_event_loop},
+    {NULL, NULL}
+  };
+  static const luaL_Reg methods[] = {
+    {"close", loop_close},
+    {"is_running", loop_is_running},
+    {"is_closed", loop_is_closed},
+    {"time", loop_time},
+    {"set_task_factory", loop_set_task_factory},
+    {"get_task_factory", loop_get_task_factory},
+    {"stats", loop_stats},
+    {NULL, NULL}
+  };
+  static const luaL_Reg meta[] = {
+    {"__gc", loop_gc},
+    {"__close", loop_close},
+    {"__tostring", loop_tostring},
+    {NULL, NULL}
+  };
+  static const luaL_Reg sentinelmeta[] = {
+    {"__gc", sentinel_gc},
+    {NULL, NULL}
+  };
+  las_newtype(L, state, LAS_TSENTINEL, "asyncio.Sentinel", NULL,
+              sentinelmeta);
+  las_newtype(L, state, LAS_TLOOP, "asyncio.Loop", methods, meta);
+  las_setfuncs(L, state, funcs);
+}
+
+/* }================================================================== */

@@ -1,0 +1,148 @@
+/*
+** poll.c
+** Polling libuv: one wait for events and for the deadline that comes first.
+** Virtual time jumps to that deadline, but only after a poll that brought no
+** event.
+*/
+
+#include <poll.h>
+
+#include "run/poll.h"
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/loop.h"
+
+
+#define NEVER	UINT64_MAX
+
+#define SOCKETJUMP	10000000  /* ns a virtual clock waits for sockets */
+#define LONGPOLL	3600000  /* ms */
+
+
+/* It only ends the poll: the turn does the rest. Older versions of libuv run
+   timers before they poll, and would then sleep on without the stop. */
+static void ontimer (uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
+
+
+/* Makes the poll end at a moment of the real clock, in whole milliseconds of
+   libuv's and never early. */
+static void settimer (las_Loop *lp, uint64_t when) {
+  uint64_t target = (when + 999999) / 1000000;
+  uint64_t now;
+  uv_update_time(&lp->uv);
+  now = uv_now(&lp->uv);
+  uv_timer_start(&lp->timer, ontimer, (target > now) ? target - now : 0, 0);
+}
+
+
+static void runuv (las_Loop *lp, uv_run_mode mode) {
+  lp->polling = 1;
+  uv_run(&lp->uv, mode);
+  lp->polling = 0;
+}
+
+
+/* Waits for an event, which mail from elsewhere is too, until a moment of
+   the real clock. */
+static void waituntil (las_Loop *lp, uint64_t when) {
+  if (when != NEVER)
+    settimer(lp, when);
+  uv_ref((uv_handle_t *)&lp->async);
+  runuv(lp, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)&lp->async);
+  uv_timer_stop(&lp->timer);
+}
+
+
+/* The first moment of the loop's clock at which something is due. */
+static uint64_t nextdue (const las_Loop *lp) {
+  uint64_t when = (lp->heap.n > 0 && lp->heap.v[0].when < LAS_FAR)
+                  ? lp->heap.v[0].when : NEVER;
+  if (lp->grace != 0 && lp->grace < when)
+    when = lp->grace;
+  return when;
+}
+
+
+/* The first moment of the real clock at which the run must be looked at,
+   whatever its clock. */
+static uint64_t realdue (const las_Loop *lp) {
+  uint64_t when = NEVER;
+  if (lp->limit != 0 && !lp->overdue)
+    when = lp->limit;
+  if (lp->grace != 0 && lp->realgrace < when)
+    when = lp->realgrace;
+  return when;
+}
+
+
+/* Waits for an event without taking it; false if none came until a moment
+   of the real clock. */
+static int awaitevent (las_Loop *lp, uint64_t until) {
+  uint64_t now = uv_hrtime();
+  uint64_t ms = (until > now) ? (until - now + 999999) / 1000000 : 0;
+  struct pollfd p;
+  p.fd = uv_backend_fd(&lp->uv);
+  p.events = POLLIN;
+  p.revents = 0;
+  return poll(&p, 1, (int)((ms < LONGPOLL) ? ms : LONGPOLL)) != 0;
+}
+
+
+/* Has libuv more to do before it would sleep? */
+static int hasmore (las_Loop *lp) {
+  return uv_loop_alive(&lp->uv) && uv_backend_timeout(&lp->uv) == 0;
+}
+
+
+/* Takes the events that are there, mail too. */
+static void takeevents (las_Loop *lp) {
+  uv_ref((uv_handle_t *)&lp->async);
+  runuv(lp, UV_RUN_NOWAIT);
+  uv_unref((uv_handle_t *)&lp->async);
+}
+
+
+/* In virtual time what is real may come first. What an event brings need not
+   make anything ready: a task may have been stepped right there, and new
+   deadlines made. So time jumps when libuv has no event left to take and
+   none comes for a while. */
+static void waitvirtual (las_Loop *lp) {
+  uint64_t jump = lp->autojump, real = realdue(lp), until, due;
+  if (lp->busy > 0 || nextdue(lp) == NEVER) {
+    waituntil(lp, real);
+    return;
+  }
+  takeevents(lp);
+  if (lp->nready > 0 || lp->busy > 0 || lp->stop || hasmore(lp))
+    return;
+  if (uv_loop_alive(&lp->uv)) {
+    if (jump == 0 && lp->resources != NULL)
+      jump = SOCKETJUMP;
+    until = uv_hrtime() + jump;
+    if (awaitevent(lp, (real < until) ? real : until) ||
+        uv_hrtime() < until)
+      return;
+  }
+  due = nextdue(lp);
+  if (due != NEVER && due > lp->clock)
+    lp->clock = due;
+}
+
+
+void las_poll (las_Loop *lp) {
+  lp->ticks = 0;
+  if (lp->nready > 0 || lp->stop) {
+    uint64_t before = uv_now(&lp->uv);
+    runuv(lp, UV_RUN_NOWAIT);
+    las_adaptpolls(lp, before);
+  }
+  else if (lp->virtual)
+    waitvirtual(lp);
+  else {
+    uint64_t due = nextdue(lp), real = realdue(lp);
+    waituntil(lp, (due < real) ? due : real);
+  }
+}

@@ -1,0 +1,15 @@
+/*
+** job.h
+** Running the jobs of the ready queue.
+*/
+
+#ifndef las_job_h
+#define las_job_h
+
+#include "base/item.h"
+
+
+/* Calls a job in a protected call; the loop must be running. Cannot raise. */
+LAS_API void las_runjob (las_Loop *lp, las_Job *job);
+
+#endif

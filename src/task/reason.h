@@ -1,0 +1,43 @@
+/*
+** reason.h
+** Reasons: what a scope that cancels its own task has to say of it.
+*/
+
+#ifndef las_reason_h
+#define las_reason_h
+
+#include "base/base.h"
+
+
+/* Embedded in a scope: a time limit, a group. The tasks that its cancel
+   reaches know the number of that cancel, and find the reason by it. */
+typedef struct las_Reason {
+  struct las_Reason *next;	/* of those with the same hash */
+  uint32_t pass;	/* number of its cancel; 0: it is not listed */
+  void (*push) (lua_State *L, const struct las_Reason *r);	/* pushes the
+			message of the CancelledErrors. [-0, +1, m] */
+} las_Reason;
+
+/* As las_cancel, for a reason. It is listed by the first of a series of such
+   cancels, which all count as one. The scope must drop it before its memory
+   goes, and before the next series. C only. */
+LAS_API int las_cancelfor (las_Future *f, las_Reason *r);
+LAS_API void las_dropreason (las_Loop *lp, las_Reason *r);
+
+/* Gives the CancelledError on top, which task 't' is to raise in L, the message
+   of the scope that cancelled it, if one did, and the stack where the task
+   stands. [-0, +0, m] */
+LAS_API void las_addreason (lua_State *L, las_Task *t);
+
+/* The same for an error that came out of another task that was cancelled
+   first: its stack is there already. [-0, +0, m] */
+LAS_API void las_addawaiter (lua_State *L, las_Task *t);
+
+/* Gives the error on top the stack that the one at 'i' has. [-0, +0, m] */
+LAS_API void las_copystack (lua_State *L, int i);
+
+/* Pushes the stack and the place that an error brings along, for the error at
+   'i'; else nothing. Returns whether it did. [-0, +(0|2), m] */
+LAS_API int las_pushstack (lua_State *L, int i);
+
+#endif

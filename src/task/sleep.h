@@ -1,0 +1,13 @@
+/*
+** sleep.h
+** Sleeping.
+*/
+
+#ifndef las_sleep_h
+#define las_sleep_h
+
+#include "rooms.h"
+
+
+
+#endif
