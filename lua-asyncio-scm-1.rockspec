@@ -76,6 +76,7 @@ build = {
         "src/net/writer.c",
         "src/run/deadlock.c",
         "src/run/fork.c",
+        "src/run/handler.c",
         "src/run/limit.c",
         "src/run/loop.c",
         "src/run/poll.c",

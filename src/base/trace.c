@@ -12,7 +12,6 @@
 #include "base/trace.h"
 #include "base/error.h"
 #include "base/state.h"
-#include "task/step.h"
 #include "rooms.h"
 
 
@@ -43,6 +42,20 @@ int las_isown (const las_State *S, const char *source) {
   return strcmp(source, LAS_OWNSOURCE) == 0 ||
          (S->libdir[0] != '\0' &&
           strncmp(source, S->libdir, strlen(S->libdir)) == 0);
+}
+
+
+/* its address lies on the stack of a coroutine in a bare yield */
+static const char barekey = 0;
+
+
+int las_isbare (lua_State *co) {
+  return lua_gettop(co) > 0 && lua_touserdata(co, -1) == (void *)&barekey;
+}
+
+
+void las_pushbare (lua_State *co) {
+  lua_pushlightuserdata(co, (void *)&barekey);
 }
 
 

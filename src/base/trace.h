@@ -16,6 +16,10 @@ LAS_API int las_isown (const las_State *S, const char *source);
 
 /* Is the coroutine suspended because its task waits? */
 LAS_API int las_isparked (las_State *S, lua_State *co);
+/* ... in a bare yield of the task's own coroutine? */
+LAS_API int las_isbare (lua_State *co);
+/* Marks it so, on its own stack. Cannot raise. [-0, +1, -] */
+LAS_API void las_pushbare (lua_State *co);
 
 /* The coroutine that this one drives, or NULL. */
 LAS_API lua_State *las_inner (las_State *S, lua_State *co);

@@ -7,6 +7,7 @@
 #include "group/children.h"
 #include "base/check.h"
 #include "base/item.h"
+#include "task/await.h"
 #include "task/awaitable.h"
 #include "task/future.h"
 #include "task/task.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "net/connect.h"
 #include "base/error.h"
 #include "base/state.h"
 #include "task/future.h"

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/resolver.h"
 #include "base/anchor.h"
 #include "base/error.h"
 #include "base/item.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "net/server.h"
 #include "base/anchor.h"
 #include "base/budget.h"
 #include "base/current.h"

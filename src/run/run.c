@@ -9,7 +9,7 @@
 #include "base/item.h"
 #include "base/loop.h"
 #include "base/state.h"
-#include "task/awaitable.h"
+#include "task/await.h"
 #include "task/future.h"
 #include "task/park.h"
 #include "rooms.h"

@@ -4,6 +4,8 @@
 ** Nothing here raises; Lua is entered by las_step and las_runjob alone.
 */
 
+#include <stdatomic.h>
+
 #include "run/turn.h"
 #include "base/budget.h"
 #include "base/clock.h"

@@ -18,6 +18,29 @@
 #include "rooms.h"
 
 
+las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i, int arg) {
+  las_Future *f;
+  las_checkstartable(L, lp, i, arg);
+  f = las_tofuture(L, las_state(L), i);
+  if (f != NULL)
+    return f;
+  luaL_checkstack(L, 4, NULL);
+  if (lua_type(L, i) != LUA_TFUNCTION && las_getawait(L, i)) {
+    lua_pop(L, 1);
+    las_getanchored(L, LAS_UAWAIT);
+    lua_pushvalue(L, i);
+    f = las_spawn(L, lp, 1);
+  }
+  else {
+    lua_pushvalue(L, i);
+    las_tobody(L, lua_gettop(L), arg);
+    f = las_spawn(L, lp, 0);
+  }
+  lua_replace(L, i);
+  return f;
+}
+
+
 static las_Future *innerfuture (las_Task *t) {
   return (las_Future *)t->what;
 }

@@ -12,7 +12,6 @@
 #include "base/state.h"
 #include "task/future.h"
 #include "task/step.h"
-#include "task/task.h"
 #include "rooms.h"
 
 
@@ -120,29 +119,6 @@ int las_isthing (lua_State *L, int i) {
     return 1;
   }
   return las_iscallable(L, i);
-}
-
-
-las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i, int arg) {
-  las_Future *f;
-  las_checkstartable(L, lp, i, arg);
-  f = las_tofuture(L, las_state(L), i);
-  if (f != NULL)
-    return f;
-  luaL_checkstack(L, 4, NULL);
-  if (lua_type(L, i) != LUA_TFUNCTION && las_getawait(L, i)) {
-    lua_pop(L, 1);
-    las_getanchored(L, LAS_UAWAIT);
-    lua_pushvalue(L, i);
-    f = las_spawn(L, lp, 1);
-  }
-  else {
-    lua_pushvalue(L, i);
-    las_tobody(L, lua_gettop(L), arg);
-    f = las_spawn(L, lp, 0);
-  }
-  lua_replace(L, i);
-  return f;
 }
 
 

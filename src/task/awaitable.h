@@ -27,11 +27,6 @@ LAS_API void las_checknoargs (lua_State *L, int first, int arg);
 /* Is the table at 'i' an awaitable or callable one, and so not a list? */
 LAS_API int las_isthing (lua_State *L, int i);
 
-/* The future at 'i'; other awaitables there are made a task of 'lp' and
-   replaced by it. Raises an argument error for 'arg'. */
-LAS_API las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i,
-                                      int arg);
-
 /* Is the coroutine a coroutine object: a function with its arguments on the
    stack, nothing run, and not the coroutine of a task? */
 LAS_API int las_isfresh (lua_State *co);

@@ -12,6 +12,7 @@
 #include "base/state.h"
 #include "task/future.h"
 #include "task/park.h"
+#include "task/reason.h"
 #include "task/task.h"
 #include "rooms.h"
 
@@ -103,6 +104,17 @@ int las_cancelalso (las_Future *f) {
 int las_cancel (las_Future *f) {
   newpass(f->loop);
   return las_cancelalso(f);
+}
+
+
+int las_cancelfor (las_Future *f, las_Reason *r) {
+  int taken;
+  if (r->pass != 0 && r->pass == f->loop->cancelpass)
+    return las_cancelalso(f);
+  las_assert(r->pass == 0);
+  taken = las_cancel(f);
+  las_listreason(f->loop, r);
+  return taken;
 }
 
 

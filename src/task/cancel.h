@@ -6,7 +6,7 @@
 #ifndef las_cancel_h
 #define las_cancel_h
 
-#include "base/base.h"
+#include "task/reason.h"
 
 
 typedef struct las_Work {
@@ -33,5 +33,10 @@ LAS_API void las_cancelinner (las_Future *f);
    not yet delivered was its own, and is dropped. */
 LAS_API unsigned las_cancelbase (const las_Task *t);
 LAS_API int las_uncancel (las_Task *t, unsigned base);
+
+/* As las_cancel, for a reason. It is listed by the first of a series of such
+   cancels, which all count as one. The scope must drop it before its memory
+   goes, and before the next series. C only. */
+LAS_API int las_cancelfor (las_Future *f, las_Reason *r);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "task/contextvar.h"
 #include "base/state.h"
 #include "task/context.h"
 #include "task/task.h"

@@ -8,7 +8,6 @@
 #include "task/reason.h"
 #include "base/loop.h"
 #include "base/trace.h"
-#include "task/cancel.h"
 #include "task/future.h"
 #include "task/task.h"
 
@@ -21,23 +20,12 @@ static las_Reason **listof (las_Loop *lp, uint32_t pass) {
 }
 
 
-static void list (las_Loop *lp, las_Reason *r) {
+void las_listreason (las_Loop *lp, las_Reason *r) {
   las_Reason **l = listof(lp, lp->cancelpass);
   r->pass = lp->cancelpass;
   r->next = *l;
   *l = r;
   lp->reasons.n++;
-}
-
-
-int las_cancelfor (las_Future *f, las_Reason *r) {
-  int taken;
-  if (r->pass != 0 && r->pass == f->loop->cancelpass)
-    return las_cancelalso(f);
-  las_assert(r->pass == 0);
-  taken = las_cancel(f);
-  list(f->loop, r);
-  return taken;
 }
 
 

@@ -18,10 +18,9 @@ typedef struct las_Reason {
 			message of the CancelledErrors. [-0, +1, m] */
 } las_Reason;
 
-/* As las_cancel, for a reason. It is listed by the first of a series of such
-   cancels, which all count as one. The scope must drop it before its memory
-   goes, and before the next series. C only. */
-LAS_API int las_cancelfor (las_Future *f, las_Reason *r);
+/* Lists a reason for the cancel under way. The scope must drop it before its
+   memory goes. C only. */
+LAS_API void las_listreason (las_Loop *lp, las_Reason *r);
 LAS_API void las_dropreason (las_Loop *lp, las_Reason *r);
 
 /* Gives the CancelledError on top, which task 't' is to raise in L, the message

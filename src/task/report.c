@@ -6,11 +6,8 @@
 
 #include "task/report.h"
 #include "base/anchor.h"
-#include "base/check.h"
-#include "base/current.h"
 #include "base/loop.h"
 #include "base/state.h"
-#include "task/awaitable.h"
 #include "task/context.h"
 #include "rooms.h"
 
@@ -64,8 +61,7 @@ static int call (lua_State *L) {
 }
 
 
-/* Calls the default handler with the context on top; pops it. */
-static void calldefault (lua_State *L, las_Loop *lp) {
+void las_calldefault (lua_State *L, las_Loop *lp) {
   las_getanchored(L, LAS_UHANDLER);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 2);
@@ -106,7 +102,7 @@ void las_callhandler (lua_State *L, las_Loop *lp) {
   lua_remove(L, -2);
   if (lua_isnil(L, -1)) {
     lua_settop(L, ctx);
-    calldefault(L, lp);
+    las_calldefault(L, lp);
     return;
   }
   las_getanchored(L, LAS_UCALL);
@@ -115,12 +111,12 @@ void las_callhandler (lua_State *L, las_Loop *lp) {
   lua_pushvalue(L, ctx);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
     lua_pushvalue(L, ctx);  /* the first error must not be lost */
-    calldefault(L, lp);
+    las_calldefault(L, lp);
     lua_pushcfunction(L, failedcontext);
     lua_insert(L, -2);
     lua_pushvalue(L, ctx);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK)
-      calldefault(L, lp);
+      las_calldefault(L, lp);
   }
   lua_settop(L, ctx - 1);
 }
@@ -128,74 +124,8 @@ void las_callhandler (lua_State *L, las_Loop *lp) {
 /* }================================================================== */
 
 
-/*
-** {==================================================================
-** Methods of loops
-** ===================================================================
-*/
-
-/* loop:set_exception_handler(f): nil for the default one */
-static int loop_set_exception_handler (lua_State *L) {
-  las_checkloop(L, 1);
-  luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
-                   "function or nil");
-  lua_settop(L, 2);
-  las_tobody(L, 2, 2);
-  lua_setiuservalue(L, 1, LAS_LHANDLER);
-  return 0;
-}
-
-
-static int loop_get_exception_handler (lua_State *L) {
-  las_checkloop(L, 1);
-  lua_getiuservalue(L, 1, LAS_LHANDLER);
-  return 1;
-}
-
-
-static int loop_call_exception_handler (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  las_callhandler(L, lp);
-  return 0;
-}
-
-
-static int loop_default_exception_handler (lua_State *L) {
-  las_Loop *lp = las_checkloop(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  calldefault(L, lp);
-  return 0;
-}
-
-
-/* set_default_handler(f): what the Lua layer gives as default */
-static int core_set_default_handler (lua_State *L) {
-  lua_settop(L, 1);
-  lua_setiuservalue(L, lua_upvalueindex(1), LAS_UHANDLER);
-  return 0;
-}
-
-
 void las_openreport (lua_State *L, int state) {
-  static const luaL_Reg funcs[] = {
-    {"set_default_handler", core_set_default_handler},
-    {NULL, NULL}
-  };
-  static const luaL_Reg methods[] = {
-    {"set_exception_handler", loop_set_exception_handler},
-    {"get_exception_handler", loop_get_exception_handler},
-    {"call_exception_handler", loop_call_exception_handler},
-    {"default_exception_handler", loop_default_exception_handler},
-    {NULL, NULL}
-  };
   lua_pushvalue(L, state);
   lua_pushcclosure(L, call, 1);
   lua_setiuservalue(L, state, LAS_UCALL);
-  las_addmethods(L, state, LAS_TLOOP, methods);
-  las_setfuncs(L, state, funcs);
 }
-
-/* }================================================================== */

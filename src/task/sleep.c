@@ -4,7 +4,6 @@
 ** One heap holds every deadline; one uv_timer_t wakes the loop for its top.
 */
 
-#include "task/sleep.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/item.h"

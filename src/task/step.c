@@ -243,15 +243,6 @@ static void failtouched (las_Task *t) {
 }
 
 
-/* its address lies on the stack of a coroutine in a bare yield */
-static const char barekey = 0;
-
-
-int las_isbare (lua_State *co) {
-  return lua_gettop(co) > 0 && lua_touserdata(co, -1) == (void *)&barekey;
-}
-
-
 /* Resumes after a bare 'coroutine.yield' or for the first time. Returns
    whether there is anything to resume. */
 static int prepare (las_Task *t, int *narg) {
@@ -345,7 +336,7 @@ void las_step (las_Loop *lp, las_Task *t) {
     if (las_unlikely(t->f.item.phase == LAS_RUNNING)) {  /* a bare yield? */
       las_giveway(co, t);
       t->f.item.flags |= LAS_FBARE;
-      lua_pushlightuserdata(co, (void *)&barekey);
+      las_pushbare(co);
     }
     if (las_unlikely(t->strikes == 1))
       closebyforce(t);

@@ -9,8 +9,6 @@
 #include "base/base.h"
 
 
-/* ... in a bare yield of the task's own coroutine? */
-LAS_API int las_isbare (lua_State *co);
 
 /* Is it the coroutine of a task? */
 LAS_API int las_istaskthread (lua_State *co);
