@@ -3,15 +3,15 @@
 -- table; it has no logic of its own.
 
 local core = require("asyncio.core").api
-local contextmanager = require "asyncio.contextmanager"
-local errors = require "asyncio.errors"
-local runner = require "asyncio.runner"
-local tasks = require "asyncio.tasks"
-local report = require "asyncio.report"
-local streams = require "asyncio.streams"
-local view = require "asyncio.view"
-local taskgroup = require "asyncio.taskgroup"
-local timeouts = require "asyncio.timeouts"
+local contextmanager = require "asyncio.coroutine.contextmanager"
+local errors = require "asyncio.base.errors"
+local runner = require "asyncio.run.runner"
+local tasks = require "asyncio.task.task"
+local report = require "asyncio.task.report"
+local streams = require "asyncio.net.streams"
+local view = require "asyncio.inspect.inspect"
+local taskgroup = require "asyncio.group.taskgroup"
+local timeouts = require "asyncio.group.timeouts"
 
 local asyncio = {
   -- running
@@ -101,7 +101,7 @@ for name, class in pairs(errors.classes) do
 end
 
 core.set_libdir(debug.getinfo(1, "S").source:match("^(.-)init%.lua$") or "")
-require "asyncio.context"
+require "asyncio.task.context"
 core.set_default_handler(report.default_handler)
 
 return asyncio

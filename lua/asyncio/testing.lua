@@ -1,13 +1,13 @@
 --- Testing: a loop for each test, a deadline, a virtual clock, a leak check.
 
 local core = require("asyncio.core").api
-local check = require "asyncio.check"
-local eventually = require "asyncio.eventually"
-local fixtures = require "asyncio.fixtures"
-local report = require "asyncio.report"
-local runner = require "asyncio.runner"
-local shutdown = require "asyncio.shutdown"
-local verdict = require "asyncio.verdict"
+local check = require "asyncio.base.check"
+local eventually = require "asyncio.testing.eventually"
+local fixtures = require "asyncio.testing.fixtures"
+local report = require "asyncio.task.report"
+local runner = require "asyncio.run.runner"
+local shutdown = require "asyncio.run.shutdown"
+local verdict = require "asyncio.testing.verdict"
 
 local testing = {}
 

@@ -2,7 +2,7 @@
 
 local asyncio = require "asyncio"
 local core = require("asyncio.core").api
-local race = require "asyncio.race"
+local race = require "asyncio.net.race"
 local sockets = require "spec.support.sockets"
 local testing = require "asyncio.testing"
 local witness = require "spec.support.witness"

@@ -1,0 +1,56 @@
+--- Time limits that are functions: they may end without an error.
+-- A closing variable can replace an error but not swallow it; a call can.
+
+local core = require("asyncio.core").api
+local check = require "asyncio.base.check"
+
+local timeouts = {}
+
+local optional_seconds = check.optional(check.seconds)
+
+--- Calls `f(...)`; of a coroutine function it runs the body.
+local function call(f, ...)
+  if core.iscoroutinefunction(f) then
+    return core.await(f(...))
+  end
+  return f(...)
+end
+
+--- Runs `f(...)` with a time limit.
+-- @param delay seconds, or nil for no limit
+-- @return the results; raises TimeoutError when the limit was reached
+function timeouts.fail_after(delay, f, ...)
+  check.task "fail_after"
+  check.argument("fail_after", 1, delay, optional_seconds)
+  check.argument("fail_after", 2, f, check.callable)
+  local _ <close> = core.limit(delay, 2)
+  return call(f, ...)
+end
+
+local function limited(outcome, delay, f, ...)
+  local _ <close> = core.limit(delay, 4)  -- past pcall and move_on_after
+  local results = table.pack(pcall(call, f, ...))
+  outcome.results = results
+  if not results[1] then
+    error(results[2], 0)  -- for the scope to see
+  end
+end
+
+--- Runs `f(...)` with a time limit, and moves on when it is reached.
+-- @return true and the results, or false
+function timeouts.move_on_after(delay, f, ...)
+  check.task "move_on_after"
+  check.argument("move_on_after", 1, delay, optional_seconds)
+  check.argument("move_on_after", 2, f, check.callable)
+  local outcome = {}
+  local ok, err = pcall(limited, outcome, delay, f, ...)
+  local results = outcome.results
+  if ok then
+    return table.unpack(results, 1, results.n)
+  elseif results and not rawequal(err, results[2]) and core.isinstance(err, core.TimeoutError) then
+    return false  -- the scope made it of its own cancel
+  end
+  error(err, 0)
+end
+
+return timeouts

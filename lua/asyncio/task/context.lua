@@ -1,0 +1,26 @@
+--- Contexts: running a function in one.
+
+local core = require("asyncio.core").api
+local check = require "asyncio.base.check"
+
+local Context = core.index "asyncio.Context"
+
+-- What goes back to the former context, also when the function fails.
+local Stay = { __close = function(stay)
+  core.leave_context(stay.context, stay.former)
+end }
+
+--- Calls `f(...)` in the context: what it sets stays in there. The function may
+-- wait; other tasks keep their own contexts meanwhile.
+function Context:run(f, ...)
+  check.self("run", self, check.context)
+  check.argument("run", 1, f, check.callable)
+  local entered, former = core.enter_context(self)
+  if not entered then
+    error("the context is entered already", 2)
+  end
+  local stay <close> = setmetatable({ context = self, former = former }, Stay)  -- luacheck: ignore
+  return f(...)
+end
+
+return Context
