@@ -6,7 +6,6 @@ local witness = require "spec.support.witness"
 
 local co = asyncio.coroutine
 local turns = witness.turns
-local unpack = table.unpack
 
 -- A to-be-closed value that logs, and waits so long before.
 local function closing(log, name, delay)
