@@ -17,8 +17,8 @@
 
 /* The table of anchors, pushed on L. */
 static void pushtable (lua_State *L, las_Loop *lp) {
-  lua_pushvalue(lp->anchor, LAS_ATABLE);
-  lua_xmove(lp->anchor, L, 1);
+  lua_pushvalue(lp->anchors.thread, LAS_ATABLE);
+  lua_xmove(lp->anchors.thread, L, 1);
 }
 
 
@@ -27,24 +27,24 @@ static void pushtable (lua_State *L, las_Loop *lp) {
 static void addfree (lua_State *L, las_Loop *lp, int i, uint32_t from,
                      uint32_t to) {
   uint32_t k;
-  uint32_t *list = (uint32_t *)realloc(lp->freeslots, to * sizeof(*list));
+  uint32_t *list = (uint32_t *)realloc(lp->anchors.free, to * sizeof(*list));
   if (list == NULL) {
     luaL_error(L, "not enough memory");
     return;
   }
-  lp->freeslots = list;
+  lp->anchors.free = list;
   for (k = to; k >= from; k--) {
     lua_pushboolean(L, 0);
     lua_rawseti(L, i, k);
   }
   for (k = to; k >= from; k--)
-    list[lp->nfree++] = k;
-  lp->nslots = to;
+    list[lp->anchors.nfree++] = k;
+  lp->anchors.nslots = to;
 }
 
 
 static void grow (lua_State *L, las_Loop *lp) {
-  uint32_t n = lp->nslots;
+  uint32_t n = lp->anchors.nslots;
   luaL_checkstack(L, 4, NULL);
   pushtable(L, lp);
   addfree(L, lp, lua_gettop(L), n + 1, (n < MINSLOTS) ? MINSLOTS : n + n / 2);
@@ -55,13 +55,13 @@ static void grow (lua_State *L, las_Loop *lp) {
 /* Is most of a large table free? Then a new, smaller one pays; but the look
    costs too, so there is one only every so many anchors. */
 static int issparse (las_Loop *lp) {
-  if (lp->nslots <= 16 * MINSLOTS || lp->nfree < lp->nslots / 8 * 7)
+  if (lp->anchors.nslots <= 16 * MINSLOTS || lp->anchors.nfree < lp->anchors.nslots / 8 * 7)
     return 0;
-  if (lp->patience > 0) {
-    lp->patience--;
+  if (lp->anchors.patience > 0) {
+    lp->anchors.patience--;
     return 0;
   }
-  lp->patience = lp->nslots;
+  lp->anchors.patience = lp->anchors.nslots;
   return 1;
 }
 
@@ -76,12 +76,12 @@ static las_Item *itemof (lua_State *L, int i, uint32_t slot) {
 
 /* Which slots are free? Marks them in a scratch string of bytes on L. */
 static char *markfree (lua_State *L, const las_Loop *lp) {
-  char *isfree = (char *)lua_newuserdatauv(L, lp->nslots + 1, 0);
+  char *isfree = (char *)lua_newuserdatauv(L, lp->anchors.nslots + 1, 0);
   uint32_t k;
-  for (k = 0; k <= lp->nslots; k++)
+  for (k = 0; k <= lp->anchors.nslots; k++)
     isfree[k] = 0;
-  for (k = 0; k < lp->nfree; k++)
-    isfree[lp->freeslots[k]] = 1;
+  for (k = 0; k < lp->anchors.nfree; k++)
+    isfree[lp->anchors.free[k]] = 1;
   return isfree;
 }
 
@@ -89,14 +89,14 @@ static char *markfree (lua_State *L, const las_Loop *lp) {
 /* Moves all to a new table just large enough. Any that may not move keeps
    the old table. Raises before it changes anything. */
 static void compact (lua_State *L, las_Loop *lp) {
-  uint32_t k, n = 0, used = lp->nslots - lp->nfree;
+  uint32_t k, n = 0, used = lp->anchors.nslots - lp->anchors.nfree;
   uint32_t size = used + MINSLOTS;
   int top = lua_gettop(L), old = top + 2, new = top + 3;
   const char *isfree;
   luaL_checkstack(L, 8, NULL);
   isfree = markfree(L, lp);
   pushtable(L, lp);
-  for (k = 1; k <= lp->nslots; k++) {
+  for (k = 1; k <= lp->anchors.nslots; k++) {
     int fixed;
     if (isfree[k])
       continue;
@@ -109,7 +109,7 @@ static void compact (lua_State *L, las_Loop *lp) {
     }
   }
   lua_createtable(L, (int)size, 0);
-  for (k = 1; k <= lp->nslots; k++) {
+  for (k = 1; k <= lp->anchors.nslots; k++) {
     if (!isfree[k]) {
       lua_rawgeti(L, old, k);
       itemof(L, -1, k)->slot = ++n;
@@ -121,12 +121,12 @@ static void compact (lua_State *L, las_Loop *lp) {
     lua_pushboolean(L, 0);
     lua_rawseti(L, new, k);
   }
-  lp->nfree = 0;
+  lp->anchors.nfree = 0;
   for (k = size; k > n; k--)
-    lp->freeslots[lp->nfree++] = k;
-  lp->nslots = size;
-  lua_xmove(L, lp->anchor, 1);
-  lua_replace(lp->anchor, LAS_ATABLE);
+    lp->anchors.free[lp->anchors.nfree++] = k;
+  lp->anchors.nslots = size;
+  lua_xmove(L, lp->anchors.thread, 1);
+  lua_replace(lp->anchors.thread, LAS_ATABLE);
   lua_settop(L, top);
 }
 
@@ -134,16 +134,16 @@ static void compact (lua_State *L, las_Loop *lp) {
 uint32_t las_reserve (lua_State *L, las_Loop *lp) {
   if (las_unlikely(issparse(lp)))
     compact(L, lp);
-  if (las_unlikely(lp->nfree == 0))
+  if (las_unlikely(lp->anchors.nfree == 0))
     grow(L, lp);
-  return lp->freeslots[--lp->nfree];
+  return lp->anchors.free[--lp->anchors.nfree];
 }
 
 
 void las_fill (lua_State *L, las_Loop *lp, uint32_t slot, int i) {
   lua_pushvalue(L, i);
-  lua_xmove(L, lp->anchor, 1);
-  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
+  lua_xmove(L, lp->anchors.thread, 1);
+  lua_rawseti(lp->anchors.thread, LAS_ATABLE, slot);
 }
 
 
@@ -155,17 +155,17 @@ uint32_t las_anchor (lua_State *L, las_Loop *lp, int i) {
 
 
 void las_release (las_Loop *lp, uint32_t slot) {
-  las_assert(slot > 0 && slot <= lp->nslots && lp->nfree < lp->nslots);
-  lua_pushboolean(lp->anchor, 0);
-  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
-  lp->freeslots[lp->nfree++] = slot;
+  las_assert(slot > 0 && slot <= lp->anchors.nslots && lp->anchors.nfree < lp->anchors.nslots);
+  lua_pushboolean(lp->anchors.thread, 0);
+  lua_rawseti(lp->anchors.thread, LAS_ATABLE, slot);
+  lp->anchors.free[lp->anchors.nfree++] = slot;
 }
 
 
 void las_fillweak (lua_State *L, las_Loop *lp, uint32_t slot, int i) {
   i = lua_absindex(L, i);
-  lua_pushvalue(lp->anchor, LAS_AWEAK);
-  lua_xmove(lp->anchor, L, 1);
+  lua_pushvalue(lp->anchors.thread, LAS_AWEAK);
+  lua_xmove(lp->anchors.thread, L, 1);
   lua_pushvalue(L, i);
   lua_rawseti(L, -2, slot);
   lua_pop(L, 1);
@@ -182,22 +182,22 @@ uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i) {
 
 
 int las_hold (las_Loop *lp, uint32_t slot) {
-  if (lua_rawgeti(lp->anchor, LAS_AWEAK, slot) == LUA_TNIL) {
-    lua_pop(lp->anchor, 1);
+  if (lua_rawgeti(lp->anchors.thread, LAS_AWEAK, slot) == LUA_TNIL) {
+    lua_pop(lp->anchors.thread, 1);
     return 0;
   }
-  lua_rawseti(lp->anchor, LAS_ATABLE, slot);
+  lua_rawseti(lp->anchors.thread, LAS_ATABLE, slot);
   return 1;
 }
 
 
 void las_pushanchored (lua_State *L, las_Loop *lp, uint32_t slot) {
-  lua_rawgeti(lp->anchor, LAS_ATABLE, slot);
-  lua_xmove(lp->anchor, L, 1);
+  lua_rawgeti(lp->anchors.thread, LAS_ATABLE, slot);
+  lua_xmove(lp->anchors.thread, L, 1);
 }
 
 
 void las_pushloop (lua_State *L, las_Loop *lp) {
-  lua_pushvalue(lp->anchor, LAS_ALOOP);
-  lua_xmove(lp->anchor, L, 1);
+  lua_pushvalue(lp->anchors.thread, LAS_ALOOP);
+  lua_xmove(lp->anchors.thread, L, 1);
 }

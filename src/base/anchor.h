@@ -9,6 +9,15 @@
 #include "base/base.h"
 
 
+typedef struct las_Anchors {
+  lua_State *thread;	/* a scratch thread with the table on its stack; it
+			never runs, and only non-raising calls are on it */
+  uint32_t *free;	/* stack of the free slots */
+  uint32_t nfree;	/* its height */
+  uint32_t nslots;	/* slots of the table, free ones too */
+  uint32_t patience;	/* anchors to make before the next try to compact */
+} las_Anchors;
+
 LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
 
 /* Anchors. las_anchor makes the loop hold the value at 'i' and returns its

@@ -15,20 +15,20 @@
 /* Steps that take their time are fewer between polls. */
 void las_adaptpolls (las_Loop *lp, uint64_t before) {
   uint64_t took = uv_now(&lp->uv) - before;  /* milliseconds */
-  if (lp->virtual)
+  if (lp->clock.isvirtual)
     return;
   if (took >= POLLAFTER)
-    lp->pollevery = (took < lp->pollevery) ? lp->pollevery / (unsigned)took : 1;
-  else if (lp->pollevery < LAS_POLLEVERY)
-    lp->pollevery *= 2;
-  if (lp->pollevery > LAS_POLLEVERY)
-    lp->pollevery = LAS_POLLEVERY;
+    lp->budget.pollevery = (took < lp->budget.pollevery) ? lp->budget.pollevery / (unsigned)took : 1;
+  else if (lp->budget.pollevery < LAS_POLLEVERY)
+    lp->budget.pollevery *= 2;
+  if (lp->budget.pollevery > LAS_POLLEVERY)
+    lp->budget.pollevery = LAS_POLLEVERY;
 }
 
 
 int las_mustpoll (las_Loop *lp, int look) {
-  if (look && !lp->virtual &&
+  if (look && !lp->clock.isvirtual &&
       uv_hrtime() / 1000000 >= uv_now(&lp->uv) + POLLAFTER)
     las_pollsoon(lp);
-  return lp->ticks >= lp->pollevery;
+  return lp->budget.ticks >= lp->budget.pollevery;
 }

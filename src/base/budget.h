@@ -6,19 +6,27 @@
 #ifndef las_budget_h
 #define las_budget_h
 
-#include "base/loop.h"
+#include "base/base.h"
 
 
 #define LAS_BUDGET	128	/* operations that need not suspend, in a row */
 #define LAS_POLLEVERY	61	/* steps between polls while the queue is full,
 				and each is short */
 
+typedef struct las_Budget {
+  int left;		/* operations left before the task gives way */
+  unsigned ticks;	/* items run since the last poll */
+  unsigned pollevery;	/* as many are due for one: LAS_POLLEVERY at most,
+			fewer where they take their time */
+  uint32_t busy;	/* look-ups and the like: they keep the loop waiting */
+} las_Budget;
+
 /* Counts an operation that did not suspend. True when the task has had its
    share: it should las_giveway and yield before it takes anything. */
-#define las_spent(lp)	((lp)->budget-- <= 0)
+#define las_spent(lp)	((lp)->budget.left-- <= 0)
 
 /* Makes the next poll come before anything else that is ready. */
-#define las_pollsoon(lp)	((void)((lp)->ticks += LAS_POLLEVERY))
+#define las_pollsoon(lp)	((void)((lp)->budget.ticks += LAS_POLLEVERY))
 
 /* Have events waited long enough, by the steps taken or by the clock? To
    'look' at that takes its time, so do it now and then. */

@@ -8,7 +8,7 @@
 
 
 uint64_t las_now (las_Loop *lp) {
-  return lp->virtual ? lp->clock : uv_hrtime();
+  return lp->clock.isvirtual ? lp->clock.now : uv_hrtime();
 }
 
 

@@ -6,11 +6,19 @@
 #ifndef las_clock_h
 #define las_clock_h
 
-#include "base/base.h"
+#include "base/item.h"
 
 
 /* a moment that never comes: 570 years */
 #define LAS_FAR		UINT64_C(18000000000000000000)
+
+typedef struct las_Clock {
+  las_Heap heap;	/* deadlines */
+  uint64_t now;		/* virtual time, nanoseconds */
+  uint64_t autojump;	/* real nanoseconds a virtual clock waits */
+  uint8_t isvirtual;
+  uv_timer_t timer;	/* ends a poll at the first deadline */
+} las_Clock;
 
 LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
 /* the moment 'seconds' from now on the loop's clock */

@@ -20,7 +20,7 @@ las_Loop *las_checkloop (lua_State *L, int i) {
   las_Loop *lp = (las_Loop *)las_check(L, i, LAS_TLOOP);
   if (las_unlikely(lp->closed)) {
     if (lp->closed == LAS_FOREIGN)
-      las_raiseforeign(L, lp->pid);
+      las_raiseforeign(L, lp->process.pid);
     luaL_error(L, "the loop is closed");
   }
   return lp;

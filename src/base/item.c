@@ -42,21 +42,21 @@ void las_unlink (las_List *l, las_Item *it) {
 
 void las_queue (las_Loop *lp, las_Item *it) {
   it->u.list.next = NULL;
-  if (lp->ready == NULL)
-    lp->ready = it;
+  if (lp->ready.first == NULL)
+    lp->ready.first = it;
   else
-    lp->readytail->u.list.next = it;
-  lp->readytail = it;
-  lp->nready++;
+    lp->ready.last->u.list.next = it;
+  lp->ready.last = it;
+  lp->ready.n++;
 }
 
 
 void las_queuefirst (las_Loop *lp, las_Item *it) {
-  it->u.list.next = lp->ready;
-  if (lp->ready == NULL)
-    lp->readytail = it;
-  lp->ready = it;
-  lp->nready++;
+  it->u.list.next = lp->ready.first;
+  if (lp->ready.first == NULL)
+    lp->ready.last = it;
+  lp->ready.first = it;
+  lp->ready.n++;
 }
 
 

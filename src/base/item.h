@@ -53,6 +53,12 @@ typedef struct las_Job {
 /* a circular list of items, by its first one */
 typedef las_Item *las_List;
 
+/* the ready queue: a list by u.list.next alone */
+typedef struct las_Ready {
+  las_Item *first, *last;
+  size_t n;
+} las_Ready;
+
 LAS_API void las_append (las_List *l, las_Item *it);
 LAS_API void las_unlink (las_List *l, las_Item *it);
 

@@ -1,11 +1,14 @@
 /*
 ** loop.h
-** The loop, and what others tell it.
+** The loop, in parts: each is defined and explained where it is used.
 */
 
 #ifndef las_loop_h
 #define las_loop_h
 
+#include "base/anchor.h"
+#include "base/budget.h"
+#include "base/clock.h"
 #include "base/hook.h"
 #include "base/instrument.h"
 #include "base/item.h"
@@ -47,79 +50,77 @@ enum las_AnchorStack {
 /* las_Loop.room: whose it is */
 enum {LAS_RNET, LAS_RWATCH, LAS_RSINCE, LAS_NROOMS};
 
-struct las_Loop {
-  las_State *S;
-  lua_State *anchor;	/* never runs; only non-raising calls on it */
-  lua_State *L;		/* runs the loop, or NULL */
-  las_Item *ready, *readytail;	/* queue, by u.list.next */
-  size_t nready;
-  las_Heap heap;	/* deadlines */
-  las_Task *current;	/* being stepped */
-  lua_State *driven;	/* innermost coroutine that the loop drives */
-  int budget;		/* operations left before the task gives way */
-  unsigned ticks;	/* items run since the last poll */
-  unsigned pollevery;	/* as many are due for one: LAS_POLLEVERY at most,
-			fewer where they take their time */
-  uint64_t clock;	/* virtual time, nanoseconds */
-  uint64_t autojump;	/* real nanoseconds a virtual clock waits */
-  uint32_t *freeslots;	/* stack of the anchors' free slots */
-  uint32_t nfree;	/* its height */
-  uint32_t nslots;	/* slots of the table, free ones too */
-  uint32_t patience;	/* anchors to make before the next try to compact */
-  uint32_t ntasks;	/* tasks that are not done */
-  uint32_t cancelpass;	/* number of the cancel under way */
-  struct las_Work *work;	/* what the cancel under way still has to do */
-  struct {		/* of scopes that cancelled and are open: reason.c */
-    uint32_t n;
-    struct las_Reason *list[LAS_REASONLISTS];	/* by the cancel's number */
-  } reasons;
-  uint32_t busy;	/* look-ups and the like: they keep it waiting */
-  uint8_t virtual;	/* is the clock virtual? */
-  uint8_t stop;		/* end of the run asked for */
-  uint8_t closing;	/* is 'close' at work? */
-  uint8_t closed;	/* LAS_OPEN, LAS_CLOSED or LAS_FOREIGN: fork.h */
-  uint8_t polling;	/* is libuv at work? */
-  uint8_t dropped;	/* is nothing left of a LAS_FOREIGN one? */
-  uint8_t debug;
-  uint8_t origins;	/* is it kept where things were made? */
-  uint8_t factory;	/* is a task factory set? */
-  uint8_t sigcancel;	/* does a first SIGINT only cancel? */
-  volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
-  uint8_t overdue;	/* was 'limit' reached? LAS_LATE or LAS_TOLD */
-  uint8_t ending;	/* does the main task only end the others? */
-  uint8_t spared;	/* does a job run that 'limit' may not stop? */
+/* How a run stands: the files of run/. */
+typedef struct las_RunState {
+  las_Future *main;	/* what the run waits for, or NULL */
+  las_Watch maindone;	/* ends the run once 'main' is done */
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
   uint64_t realgrace;	/* the same by the real clock: a virtual one may
 				stand still */
   _Atomic uint64_t limit;	/* real moment when the run should be done, or
 				0; a thread reads it */
-  las_List reporters;	/* of failures nobody has looked at yet */
-  uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
-  uint8_t depth;	/* eager starts inside one another */
-  uint8_t level;	/* driven coroutines inside one another, now */
-  las_Hook hook;
-  const las_Instrument *instrument;	/* watches the steps, or NULL */
-  las_Future *main;	/* what the run waits for, or NULL */
-  las_Watch maindone;	/* ends the run once 'main' is done */
-  int pid;		/* the process that made it */
-  struct { las_Loop *next, *prev; } process;	/* its open loops: fork.c */
-  struct las_Sentry *guard;	/* thread for 'limit', while it is there */
+  struct las_Sentry *guard;	/* that thread, while it is there */
   _Atomic uint64_t lateturn;	/* the turn that 'late' was seen in */
   _Atomic int late;	/* does it want the step or callback stopped? */
-  volatile uint8_t calling;	/* is it a callback that runs? */
-  uv_loop_t uv;
-  uv_timer_t timer;	/* serves the heap */
-  uv_async_t async;	/* wakes the loop from threads and signals */
-  struct las_Mailbox *mailbox;	/* results of other threads */
-  las_Waker *wakers;
+  uint8_t overdue;	/* was 'limit' reached? LAS_LATE or LAS_TOLD */
+  uint8_t spared;	/* does a job run that 'limit' may not stop? */
+  uint8_t stop;		/* end of the run asked for */
+  uint8_t ending;	/* does the main task only end the others? */
+  uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
+  uint8_t sigcancel;	/* does a first SIGINT only cancel? */
+  volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
+} las_RunState;
+
+/* las_RunState.overdue: seen by a busy step; the main task was told, too */
+enum {LAS_LATE = 1, LAS_TOLD};
+
+struct las_Loop {
+  las_State *S;
+  lua_State *L;		/* runs the loop, or NULL */
+  struct {		/* step.c, driver.c */
+    las_Task *task;	/* being stepped */
+    lua_State *co;	/* innermost coroutine that the loop drives */
+    uint8_t depth;	/* eager starts inside one another */
+    uint8_t level;	/* driven coroutines inside one another */
+    volatile uint8_t calling;	/* is it a callback that runs? */
+  } now;
+  las_Ready ready;	/* what runs next */
+  las_Budget budget;
+  las_Anchors anchors;
+  const las_Instrument *instrument;	/* watches the steps, or NULL */
+  las_Clock clock;
+  las_Mail mail;
+  las_Hook hook;
   struct las_Resource *resources;	/* what 'close' must close first */
-  _Atomic uint64_t turns;	/* a thread reads it */
-  uint64_t nread, nwritten;	/* for stats */
-  uint64_t longest;	/* longest watched step, nanoseconds */
+  las_List unretrieved;	/* failures nobody has looked at yet: reporters */
+  uint32_t ntasks;	/* tasks that are not done */
+  uint8_t debug;
+  uint8_t origins;	/* is it kept where things were made? */
+  uint8_t factory;	/* is a task factory set? */
+  uint8_t closing;	/* is 'close' at work? */
+  uint8_t closed;	/* LAS_OPEN, LAS_CLOSED or LAS_FOREIGN */
+  uint8_t polling;	/* is libuv at work? */
+  las_RunState run;
+  struct {		/* fork.c */
+    int pid;		/* the process that made the loop */
+    uint8_t dropped;	/* is nothing left of a LAS_FOREIGN one? */
+    las_Loop *next, *prev;	/* open loops of the process */
+  } process;
+  struct {
+    _Atomic uint64_t turns;	/* a thread reads it */
+    uint64_t nread, nwritten;	/* bytes */
+    uint64_t longest;	/* watched step, nanoseconds */
+  } stats;
+  struct {		/* cancel.c */
+    uint32_t pass;	/* number of the cancel under way */
+    struct las_Work *work;	/* what it still has to do */
+    struct {		/* of scopes that cancelled and are open: reason.c */
+      uint32_t n;
+      struct las_Reason *list[LAS_REASONLISTS];	/* by the cancel's number */
+    } reasons;
+  } cancel;
+  uv_loop_t uv;
   void *room[LAS_NROOMS];	/* what rooms keep here, NULL until first used */
 };
-
-/* las_Loop.overdue: seen by a busy step; the main task was told, too */
-enum {LAS_LATE = 1, LAS_TOLD};
 
 #endif

@@ -41,7 +41,7 @@ int las_openmailbox (las_Loop *lp) {
   }
   m->loop = lp;
   m->holders = 1;
-  lp->mailbox = m;
+  lp->mail.box = m;
   return 0;
 }
 
@@ -66,31 +66,31 @@ static void deliverall (las_Message *msg, las_Loop *lp) {
 
 
 void las_takemail (las_Loop *lp) {
-  deliverall(takeall(lp->mailbox), lp);
+  deliverall(takeall(lp->mail.box), lp);
 }
 
 
 void las_closemailbox (las_Loop *lp) {
-  las_Mailbox *m = lp->mailbox;
+  las_Mailbox *m = lp->mail.box;
   uv_mutex_lock(&m->lock);
   m->loop = NULL;
   uv_mutex_unlock(&m->lock);
   deliverall(takeall(m), NULL);
-  lp->mailbox = NULL;
+  lp->mail.box = NULL;
   las_unholdmailbox(m);
 }
 
 
 /* The threads that may post are not there, the lock may be in their hands. */
 void las_leavemailbox (las_Loop *lp) {
-  if (lp->mailbox->holders == 1)
-    free(lp->mailbox);
-  lp->mailbox = NULL;
+  if (lp->mail.box->holders == 1)
+    free(lp->mail.box);
+  lp->mail.box = NULL;
 }
 
 
 las_Mailbox *las_holdmailbox (las_Loop *lp) {
-  las_Mailbox *m = lp->mailbox;
+  las_Mailbox *m = lp->mail.box;
   uv_mutex_lock(&m->lock);
   m->holders++;
   uv_mutex_unlock(&m->lock);
@@ -109,7 +109,7 @@ void las_post (las_Mailbox *m, las_Message *msg) {
     else
       m->first = msg;
     m->last = msg;
-    uv_async_send(&m->loop->async);  /* the lock keeps the loop open */
+    uv_async_send(&m->loop->mail.async);  /* the lock keeps the loop open */
   }
   uv_mutex_unlock(&m->lock);
   if (gone)
@@ -119,13 +119,13 @@ void las_post (las_Mailbox *m, las_Message *msg) {
 
 
 void las_addwaker (las_Loop *lp, las_Waker *w) {
-  w->next = lp->wakers;
-  lp->wakers = w;
+  w->next = lp->mail.wakers;
+  lp->mail.wakers = w;
 }
 
 
 void las_dropwaker (las_Loop *lp, las_Waker *w) {
-  las_Waker **p = &lp->wakers;
+  las_Waker **p = &lp->mail.wakers;
   while (*p != w)
     p = &(*p)->next;
   *p = w->next;
@@ -136,6 +136,6 @@ void las_onasync (uv_async_t *async) {
   las_Loop *lp = (las_Loop *)async->data;
   las_Waker *w;
   las_takemail(lp);
-  for (w = lp->wakers; w != NULL; w = w->next)
+  for (w = lp->mail.wakers; w != NULL; w = w->next)
     w->woken(w, lp);
 }

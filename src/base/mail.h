@@ -23,6 +23,13 @@ typedef struct las_Message {
 				loop is gone: only free it. C only */
 } las_Message;
 typedef struct las_Mailbox las_Mailbox;
+
+typedef struct las_Mail {
+  uv_async_t async;	/* wakes the loop from threads and signals */
+  las_Mailbox *box;	/* results of other threads */
+  las_Waker *wakers;
+} las_Mail;
+
 LAS_API int las_openmailbox (las_Loop *lp);
 LAS_API void las_closemailbox (las_Loop *lp);
 LAS_API void las_takemail (las_Loop *lp);

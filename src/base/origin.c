@@ -27,7 +27,7 @@ static int isprogram (const las_Loop *lp, lua_State *L) {
     lua_getinfo(L, "S", &ar);
     if (ar.what[0] != 'C')
       return 1;
-    if (level > 0 && lp->driven == NULL)
+    if (level > 0 && lp->now.co == NULL)
       return 0;
   }
   return 0;
@@ -35,7 +35,7 @@ static int isprogram (const las_Loop *lp, lua_State *L) {
 
 
 char *las_duporigin (const las_Loop *lp) {
-  lua_State *L = (lp->driven != NULL) ? lp->driven : lp->L;
+  lua_State *L = (lp->now.co != NULL) ? lp->now.co : lp->L;
   const char *lib = lp->S->libdir;
   lua_Debug ar;
   int level;
@@ -137,7 +137,7 @@ static int core_timers (lua_State *L) {
   uint32_t slot;
   lua_settop(L, 1);
   lua_newtable(L);
-  for (slot = 1; slot <= lp->nslots; slot++) {
+  for (slot = 1; slot <= lp->anchors.nslots; slot++) {
     las_pushanchored(L, lp, slot);
     if (las_test(L, lp->S, -1, LAS_TTIMERHANDLE) != NULL)
       addpair(L, lp, n += 2);

@@ -24,7 +24,7 @@ static __thread struct sigaction former;
 
 
 lua_State *las_busythread (const las_Loop *lp) {
-  return (lp->driven != NULL) ? lp->driven : lp->calling ? lp->L : NULL;
+  return (lp->now.co != NULL) ? lp->now.co : lp->now.calling ? lp->L : NULL;
 }
 
 

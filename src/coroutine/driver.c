@@ -51,7 +51,7 @@ static int bodymain (lua_State *L) {
 static int bodyerror (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_settop(L, 1);
-  if (lp != NULL && lp->driven == L && !las_iserror(L, 1, "CancelledError"))
+  if (lp != NULL && lp->now.co == L && !las_iserror(L, 1, "CancelledError"))
     las_noteerror(L);
   lua_settop(L, 1);
   return 1;
@@ -102,16 +102,16 @@ static int hasbase (lua_State *co) {
 
 int las_drive (lua_State *L, lua_State *co, int n, int *nres) {
   las_Loop *lp = las_state(L)->loop;
-  las_Task *t = lp->current;
+  las_Task *t = lp->now.task;
   int status;
-  las_assert(lp->driven == L);
-  lp->driven = co;
+  las_assert(lp->now.co == L);
+  lp->now.co = co;
   if (las_unlikely(lp->hook.co == L))
     las_movehook(lp, co);
-  lp->level++;
+  lp->now.level++;
   status = lua_resume(co, L, n, nres);
-  lp->level--;
-  lp->driven = L;
+  lp->now.level--;
+  lp->now.co = L;
   if (las_unlikely(lp->hook.co != NULL))
     las_movehook(lp, L);
   if (status == LUA_YIELD && t->f.item.phase != LAS_RUNNING) {
@@ -141,7 +141,7 @@ static const char detour[] =
 int las_drivefirst (lua_State *L, lua_State *co, int *nres) {
   las_Loop *lp = las_state(L)->loop;
   int status;
-  if (las_likely(lp->level < DEEP))
+  if (las_likely(lp->now.level < DEEP))
     return las_drive(L, co, lua_gettop(co) - BASE, nres);
   las_getanchored(L, LAS_UDETOUR);
   lua_xmove(L, co, 1);
@@ -155,7 +155,7 @@ int las_drivefirst (lua_State *L, lua_State *co, int *nres) {
 
 int las_driveagain (lua_State *L, lua_State *co, int *nres) {
   las_Loop *lp = las_state(L)->loop;
-  if (las_unlikely(lp == NULL || lp->driven != L))
+  if (las_unlikely(lp == NULL || lp->now.co != L))
     luaL_error(L, "a task's coroutine was resumed from outside the event loop");
   if (las_unlikely(co == NULL || lua_status(co) != LUA_YIELD))
     las_checkwake(L);  /* a stranger ended it: the cancel is for us */
@@ -165,7 +165,7 @@ int las_driveagain (lua_State *L, lua_State *co, int *nres) {
 
 /* Fires as the yield returns. */
 static void raiseinto (lua_State *L, las_Loop *lp, lua_Debug *ar) {
-  lua_State *A = lp->anchor;
+  lua_State *A = lp->anchors.thread;
   (void)ar;
   lua_pushvalue(A, LAS_ARAISE);
   lua_xmove(A, L, 1);
@@ -181,8 +181,8 @@ static const las_Deed raisedeed = {LAS_DRAISE, LUA_MASKRET, raiseinto};
 int las_drivethrow (lua_State *L, lua_State *co, int *nres) {
   las_Loop *lp = las_state(L)->loop;
   las_assert(lua_status(co) == LUA_YIELD);
-  lua_xmove(L, lp->anchor, 1);
-  lua_replace(lp->anchor, LAS_ARAISE);
+  lua_xmove(L, lp->anchors.thread, 1);
+  lua_replace(lp->anchors.thread, LAS_ARAISE);
   las_armhook(lp, co, &raisedeed);
   return las_drive(L, co, 0, nres);
 }

@@ -69,7 +69,7 @@ static void pushreason (lua_State *L, const las_Reason *r) {
 static void disarm (Timeout *s) {
   if (s->phase == ARMED) {
     if (!s->loop->closed)
-      las_heapremove(&s->loop->heap, &s->watch.item);
+      las_heapremove(&s->loop->clock.heap, &s->watch.item);
     s->phase = IDLE;
   }
 }
@@ -82,9 +82,9 @@ static void arm (lua_State *L, Timeout *s) {
   uint64_t when = las_moment(s->when), now = las_now(lp);
   if (s->nodeadline)
     return;
-  if (!las_heapreserve(&lp->heap))
+  if (!las_heapreserve(&lp->clock.heap))
     luaL_error(L, "not enough memory");
-  las_heapadd(&lp->heap, &s->watch.item, when);
+  las_heapadd(&lp->clock.heap, &s->watch.item, when);
   if (when <= now)
     las_pollsoon(lp);
   s->phase = ARMED;

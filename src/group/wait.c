@@ -100,9 +100,9 @@ static void onalarm (las_Watch *w, las_Future *f) {
    look for deadlines when it ends. */
 static void arm (lua_State *L, WaitSet *s, lua_Number seconds) {
   las_Loop *lp = s->loop;
-  if (!las_heapreserve(&lp->heap))
+  if (!las_heapreserve(&lp->clock.heap))
     luaL_error(L, "not enough memory");
-  las_heapadd(&lp->heap, &s->alarm.item, las_after(lp, seconds));
+  las_heapadd(&lp->clock.heap, &s->alarm.item, las_after(lp, seconds));
   if (seconds <= 0)
     las_pollsoon(lp);
   s->armed = 1;
@@ -112,7 +112,7 @@ static void arm (lua_State *L, WaitSet *s, lua_Number seconds) {
 static void endwait (WaitSet *s) {
   las_unwatchchildren(&s->all);
   if (s->armed && !s->loop->closed)
-    las_heapremove(&s->loop->heap, &s->alarm.item);
+    las_heapremove(&s->loop->clock.heap, &s->alarm.item);
   s->armed = 0;
 }
 

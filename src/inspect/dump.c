@@ -67,9 +67,9 @@ static void onsignal (int sig) {
   if (d == NULL || d->loop->closed || d->asked)
     return;
   d->asked = 1;
-  if (d->loop->driven != NULL)
-    las_armhook(d->loop, d->loop->driven, &deed);
-  uv_async_send(&d->loop->async);
+  if (d->loop->now.co != NULL)
+    las_armhook(d->loop, d->loop->now.co, &deed);
+  uv_async_send(&d->loop->mail.async);
   errno = saved;
 }
 

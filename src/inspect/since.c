@@ -31,7 +31,7 @@ typedef struct Since {
 /* Makes room for the slots that there are; NULL without memory. */
 static Since *grow (las_Loop *lp) {
   uint32_t k, had = (sinceof(lp) != NULL) ? sinceof(lp)->n : 0;
-  uint32_t n = lp->nslots + 1;
+  uint32_t n = lp->anchors.nslots + 1;
   Since *s = (Since *)realloc(sinceof(lp), sizeof(*s) + n * sizeof(Entry));
   if (s == NULL)
     return NULL;

@@ -69,7 +69,7 @@ typedef struct Watching {
 /* Calls the exception handler with where the step is: watch_report() */
 static int watchreport (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
-  las_Task *t = lp->current;
+  las_Task *t = lp->now.task;
   lua_createtable(L, 0, 4);
   lua_pushfstring(L, "a %s has been running for %f s",
                   (t != NULL) ? "step" : "callback",
@@ -89,7 +89,7 @@ static int watchreport (lua_State *L) {
 /* The same of a step that has ended before any hook came: job */
 static int reportended (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
-  lua_State *A = lp->anchor;
+  lua_State *A = lp->anchors.thread;
   watching(lp)->job.watch.item.phase = 0;
   lua_createtable(L, 0, 2);
   lua_pushvalue(A, LAS_AWATCHED);
@@ -133,8 +133,8 @@ static int mustnotslice (lua_State *L, const las_State *S) {
 
 
 static int mayslice (lua_State *L, las_Loop *lp) {
-  las_Task *t = lp->current;
-  return lp->driven == L && t->f.item.phase == LAS_RUNNING &&
+  las_Task *t = lp->now.task;
+  return lp->now.co == L && t->f.item.phase == LAS_RUNNING &&
          t->holdoff == 0 && (watching(lp)->sliceall || t->sliced) &&
          lua_isyieldable(L) && !mustnotslice(L, lp->S);
 }
@@ -142,14 +142,14 @@ static int mayslice (lua_State *L, las_Loop *lp) {
 
 /* Ends the running step; the task goes on in its turn. */
 static void slice (lua_State *L, las_Loop *lp) {
-  if (las_takecancel(lp->current)) {
+  if (las_takecancel(lp->now.task)) {
     las_pushstate(L);
     lua_getiuservalue(L, -1, LAS_URAISE);
     lua_remove(L, -2);
     lua_call(L, 0, 0);
   }
-  las_giveway(L, lp->current);
-  lp->current->f.item.flags |= LAS_FBARE;
+  las_giveway(L, lp->now.task);
+  lp->now.task->f.item.flags |= LAS_FBARE;
   lua_yield(L, 0);
 }
 
@@ -274,7 +274,7 @@ static uint64_t rest (las_Sentry *s) {
 
 /* An eager step is inside another one, which goes on after it. */
 static void notebusy (las_Loop *lp) {
-  watching(lp)->busy = (lp->current != NULL || lp->calling);
+  watching(lp)->busy = (lp->now.task != NULL || lp->now.calling);
 }
 
 
@@ -303,7 +303,7 @@ static void stopdog (las_Loop *lp) {
 
 /* Its name must be at hand where nothing can be asked. */
 static void notename (las_Loop *lp, const las_Task *t) {
-  lua_State *A = lp->anchor;
+  lua_State *A = lp->anchors.thread;
   if (t == NULL) {
     snprintf(watching(lp)->name, sizeof(watching(lp)->name), "a callback");
     return;
@@ -335,7 +335,7 @@ static void setlimit (las_Loop *lp);
 /* The hook has not come before the end of the step: a job reports it, before
    anything else runs. */
 static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
-  lua_State *A = lp->anchor;
+  lua_State *A = lp->anchors.thread;
   las_Item *job = &watching(lp)->job.watch.item;
   watching(lp)->alarm = 0;
   if (job->phase) {  /* two in one poll */
@@ -357,10 +357,10 @@ static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
 
 static void onstepped (las_Loop *lp, las_Task *t) {
   uint64_t took = uv_hrtime() - watching(lp)->began;
-  if (took > lp->longest)
-    lp->longest = took;
+  if (took > lp->stats.longest)
+    lp->stats.longest = took;
   notebusy(lp);
-  if (lp->driven == NULL && (watching(lp)->alarm & REPORT))
+  if (lp->now.co == NULL && (watching(lp)->alarm & REPORT))
     queuereport(lp, t, took);
   if (t != NULL)
     las_notesince(lp, t);

@@ -87,7 +87,7 @@ void las_endstarving (las_Listener *s) {
     s->starved = 0;
     las_unlink(&las_shared(s->loop)->freed, &s->freed.item);
     if (s->retry.item.phase)
-      las_heapremove(&s->loop->heap, &s->retry.item);
+      las_heapremove(&s->loop->clock.heap, &s->retry.item);
     s->retry.item.phase = 0;
     las_updatepolls(s);
   }
@@ -117,8 +117,8 @@ static void starve (las_Listener *s) {
     return;
   s->starved = 1;
   las_append(&las_shared(lp)->freed, &s->freed.item);
-  if (las_heapreserve(&lp->heap)) {
-    las_heapadd(&lp->heap, &s->retry.item, las_now(lp) + STARVED);
+  if (las_heapreserve(&lp->clock.heap)) {
+    las_heapadd(&lp->clock.heap, &s->retry.item, las_now(lp) + STARVED);
     s->retry.item.phase = 1;
   }
   las_updatepolls(s);
@@ -200,7 +200,7 @@ static int waslost (lua_State *L, int i, const las_Stream *st) {
 
 static void onhandled (las_Watch *w, las_Future *f) {
   las_Stream *st = las_owner(w, las_Stream, done);
-  lua_State *A = f->loop->anchor;
+  lua_State *A = f->loop->anchors.thread;
   int lost;
   lua_rawgeti(A, LAS_ATABLE, f->item.slot);
   lost = waslost(A, -1, st);

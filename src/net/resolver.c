@@ -167,7 +167,7 @@ static void deliver (las_Message *msg, las_Loop *lp) {
   if (lp != NULL) {
     las_shared(lp)->lookups.nthreads--;
     if (q->waiter != NULL) {
-      lp->busy--;
+      lp->budget.busy--;
       las_wake(q->waiter);
       q->waiter = NULL;
     }
@@ -192,7 +192,7 @@ enum {HOST = 1, SERVICE, FAMILY, PASSIVE, BOX};
 static void leavelookup (las_Task *t) {
   Lookup *q = (Lookup *)t->what;
   q->waiter = NULL;
-  q->loop->busy--;
+  q->loop->budget.busy--;
   if (q->queued)
     dequeue(q->loop, q);
 }
@@ -328,7 +328,7 @@ static int core_getaddrinfo (lua_State *L) {
   *box = q;
   q->loop = lp;
   q->waiter = t;
-  lp->busy++;
+  lp->budget.busy++;
   enqueue(lp, q);
   startqueued(lp);
   las_park(t, &lookupwait, q);

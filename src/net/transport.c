@@ -245,7 +245,7 @@ static void onend (las_Stream *s, int err) {
 static void onread (uv_stream_t *h, ssize_t n, const uv_buf_t *buf) {
   las_Stream *s = (las_Stream *)h->data;
   if (n > 0) {
-    s->loop->nread += (uint64_t)n;
+    s->loop->stats.nread += (uint64_t)n;
     s->sink->feed(s, buf->base, (size_t)n);
   }
   else if (n < 0)
@@ -297,7 +297,7 @@ static void onwritten (uv_write_t *req, int status) {
     if (w->slot != 0)
       las_release(s->loop, w->slot);
     if (status == 0)
-      s->loop->nwritten += w->n;
+      s->loop->stats.nwritten += w->n;
     else if (status == UV_ECANCELED)
       fail(s, UV_ECONNABORTED);
     else
@@ -350,7 +350,7 @@ int las_writebytes (las_Stream *s, const char *p, size_t n, uint32_t slot,
         err = (sent == UV_EAGAIN) ? 0 : sent;
         break;
       }
-      s->loop->nwritten += (unsigned)sent;
+      s->loop->stats.nwritten += (unsigned)sent;
       p += sent;
       n -= (size_t)sent;
       if ((unsigned)sent < len)

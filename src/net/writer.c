@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/item.h"
+#include "base/loop.h"
 #include "base/state.h"
 #include "task/future.h"
 #include "task/park.h"

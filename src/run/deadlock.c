@@ -59,9 +59,9 @@ static void runnow (las_Loop *lp, lua_CFunction f) {
   memset(&job, 0, sizeof(job));
   job.watch.item.type = LAS_JOB;
   job.run = f;
-  lp->spared = 1;
+  lp->run.spared = 1;
   las_runjob(lp, &job);
-  lp->spared = 0;
+  lp->run.spared = 0;
 }
 
 
@@ -70,11 +70,11 @@ void las_breakwait (las_Loop *lp, enum las_Break why) {
     runnow(lp, makedeadlock);
   else if (why == LAS_LIMITREACHED)
     runnow(lp, makelate);
-  lp->deadlocked = 1;
-  if (lp->main->item.type == LAS_TASK && lp->main->item.phase == LAS_PARKED)
-    las_throw((las_Task *)lp->main);
+  lp->run.deadlocked = 1;
+  if (lp->run.main->item.type == LAS_TASK && lp->run.main->item.phase == LAS_PARKED)
+    las_throw((las_Task *)lp->run.main);
   else
-    lp->stop = 1;
+    lp->run.stop = 1;
 }
 
 

@@ -83,7 +83,7 @@ static void makeforeign (las_Loop *lp) {
   leaveset(lp);
   if (lp->L != NULL) {  /* the fork was in a step or callback of it */
     lp->S->loop = NULL;
-    lp->S->lost = lp->pid;
+    lp->S->lost = lp->process.pid;
     lp->instrument = &foreign;
   }
 }
@@ -116,7 +116,7 @@ static void watchforks (void) {
 
 void las_enterprocess (las_Loop *lp) {
   pthread_once(&once, watchforks);
-  lp->pid = (int)getpid();
+  lp->process.pid = (int)getpid();
   pthread_mutex_lock(&lock);
   lp->process.prev = NULL;
   lp->process.next = loops;
@@ -140,7 +140,7 @@ void las_leaveprocess (las_Loop *lp) {
 
 
 void las_checkprocess (las_Loop *lp) {
-  if (lp->closed == LAS_OPEN && lp->pid != (int)getpid())
+  if (lp->closed == LAS_OPEN && lp->process.pid != (int)getpid())
     makeforeign(lp);  /* by a system call of its own */
 }
 
@@ -157,8 +157,8 @@ static void closeall (las_Loop *lp) {
     las_disown(lp, r);
     r->kind->drop(r);
   }
-  uv_close((uv_handle_t *)&lp->async, NULL);
-  uv_close((uv_handle_t *)&lp->timer, NULL);
+  uv_close((uv_handle_t *)&lp->mail.async, NULL);
+  uv_close((uv_handle_t *)&lp->clock.timer, NULL);
 }
 
 
@@ -166,9 +166,9 @@ static void closeall (las_Loop *lp) {
    what it has allocated stays, until the child ends. */
 void las_dropforeign (las_Loop *lp) {
   int whole;
-  if (lp->dropped)
+  if (lp->process.dropped)
     return;
-  lp->dropped = 1;
+  lp->process.dropped = 1;
   las_leavewaits(lp);
   whole = !lp->polling && uv_loop_fork(&lp->uv) == 0;
   las_leaveprocess(lp);
@@ -200,15 +200,15 @@ static int asyncio_after_fork (lua_State *L) {
 
 
 void las_leaverun (las_Loop *lp) {
-  lua_State *L = (lp->driven != NULL) ? lp->driven : lp->L;
-  if (lp->driven == NULL) {
-    if (lp->main != NULL)
-      las_unlink(&lp->main->waiters, &lp->maindone.item);
-    lp->main = NULL;
+  lua_State *L = (lp->now.co != NULL) ? lp->now.co : lp->L;
+  if (lp->now.co == NULL) {
+    if (lp->run.main != NULL)
+      las_unlink(&lp->run.main->waiters, &lp->run.maindone.item);
+    lp->run.main = NULL;
     lp->L = NULL;
     las_dropforeign(lp);  /* while libuv's frames, if any, are still there */
   }
-  las_raiseforeign(L, lp->pid);
+  las_raiseforeign(L, lp->process.pid);
 }
 
 

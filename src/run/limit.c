@@ -8,6 +8,7 @@
 #include "base/hook.h"
 #include "base/loop.h"
 #include "base/sentry.h"
+#include "task/future.h"
 
 
 #define SLACK	20000000  /* ns for a turn that sees the limit */
@@ -33,18 +34,18 @@ static const las_Deed late = {
    unless that has ended meanwhile. If it goes on it is stopped again, then at
    each instruction until it is left. */
 static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
-  int islate = (lp->limit != 0 && uv_hrtime() >= lp->limit &&
-                lp->turns == lp->lateturn && !lp->spared);
-  int ismain = islate && lp->main != NULL && lp->current == (void *)lp->main;
+  int islate = (lp->run.limit != 0 && uv_hrtime() >= lp->run.limit &&
+                lp->stats.turns == lp->run.lateturn && !lp->run.spared);
+  int ismain = islate && lp->run.main != NULL && lp->now.task == (void *)lp->run.main;
   int level = 0;
-  if (islate && lp->overdue)
+  if (islate && lp->run.overdue)
     las_armhook(lp, L, &late);
-  if (!islate || (ismain && lp->ending))
+  if (!islate || (ismain && lp->run.ending))
     return;
   if (ismain)
-    lp->overdue = LAS_TOLD;
-  else if (!lp->overdue)
-    lp->overdue = LAS_LATE;
+    lp->run.overdue = LAS_TOLD;
+  else if (!lp->run.overdue)
+    lp->run.overdue = LAS_LATE;
   while (lua_getstack(L, level, ar) && lua_getinfo(L, "l", ar) &&
          ar->currentline <= 0)
     level++;
@@ -57,15 +58,15 @@ static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
 
 static void notice (las_Loop *lp) {
   lua_State *co = las_busythread(lp);
-  if (co != NULL && lp->late && lp->turns == lp->lateturn)
+  if (co != NULL && lp->run.late && lp->stats.turns == lp->run.lateturn)
     las_armhook(lp, co, &late);
-  lp->late = 0;
+  lp->run.late = 0;
 }
 
 
 /* How long to sleep before the next look at the limit. */
 static uint64_t rest (las_Sentry *s) {
-  uint64_t limit = s->loop->limit, now = uv_hrtime();
+  uint64_t limit = s->loop->run.limit, now = uv_hrtime();
   if (limit == 0 || limit > now + LONGSLEEP)
     return LONGSLEEP;
   if (limit > now)
@@ -78,29 +79,29 @@ static uint64_t rest (las_Sentry *s) {
 static int look (las_Sentry *s) {
   Guard *g = (Guard *)s;
   las_Loop *lp = s->loop;
-  uint64_t limit = lp->limit;
+  uint64_t limit = lp->run.limit;
   int islate;
   if (limit == 0 || uv_hrtime() < limit)
     return 0;
-  islate = (g->looks++ > 0 && lp->turns == g->seen);
+  islate = (g->looks++ > 0 && lp->stats.turns == g->seen);
   if (islate) {
-    lp->lateturn = g->seen;
-    lp->late = 1;
+    lp->run.lateturn = g->seen;
+    lp->run.late = 1;
   }
-  g->seen = lp->turns;
+  g->seen = lp->stats.turns;
   return islate;
 }
 
 
 void las_guardlimit (las_Loop *lp) {
   static const las_SentryKind kind = {sizeof(Guard), rest, look, notice};
-  if (lp->guard == NULL && lp->limit != 0)
-    lp->guard = las_startsentry(lp, &kind);
+  if (lp->run.guard == NULL && lp->run.limit != 0)
+    lp->run.guard = las_startsentry(lp, &kind);
 }
 
 
 void las_unguardlimit (las_Loop *lp) {
-  las_stopsentry(lp->guard);
-  lp->guard = NULL;
-  lp->late = 0;
+  las_stopsentry(lp->run.guard);
+  lp->run.guard = NULL;
+  lp->run.late = 0;
 }

@@ -74,11 +74,11 @@ static int openuv (las_Loop *lp) {
     return err;
   if ((err = las_openmailbox(lp)) != 0)
     goto noloop;
-  if ((err = uv_async_init(&lp->uv, &lp->async, las_onasync)) != 0)
+  if ((err = uv_async_init(&lp->uv, &lp->mail.async, las_onasync)) != 0)
     goto nomail;
-  lp->async.data = lp;
-  uv_unref((uv_handle_t *)&lp->async);
-  uv_timer_init(&lp->uv, &lp->timer);
+  lp->mail.async.data = lp;
+  uv_unref((uv_handle_t *)&lp->mail.async);
+  uv_timer_init(&lp->uv, &lp->clock.timer);
   ignoresigpipe();
   return 0;
  nomail:
@@ -102,18 +102,18 @@ static void closeuv (las_Loop *lp) {
     r->kind->drop(r);
   }
   las_closemailbox(lp);
-  uv_close((uv_handle_t *)&lp->async, NULL);
-  uv_close((uv_handle_t *)&lp->timer, NULL);
+  uv_close((uv_handle_t *)&lp->mail.async, NULL);
+  uv_close((uv_handle_t *)&lp->clock.timer, NULL);
   uv_run(&lp->uv, UV_RUN_DEFAULT);
   uv_loop_close(&lp->uv);
 }
 
 
 static void freeparts (las_Loop *lp) {
-  free(lp->heap.v);
-  free(lp->freeslots);
-  lp->freeslots = NULL;
-  memset(&lp->heap, 0, sizeof(lp->heap));
+  free(lp->clock.heap.v);
+  free(lp->anchors.free);
+  lp->anchors.free = NULL;
+  memset(&lp->clock.heap, 0, sizeof(lp->clock.heap));
 }
 
 
@@ -156,24 +156,24 @@ static int core_new_event_loop (lua_State *L) {
   memset(lp, 0, sizeof(*lp));
   lp->S = las_state(L);
   lp->closed = LAS_CLOSED;
-  lp->virtual = (uint8_t)virtual;
-  lp->autojump = las_moment(autojump);
-  lp->clock = 1000000000;
-  lp->pollevery = LAS_POLLEVERY;
-  lp->anchor = lua_newthread(L);
-  lua_newtable(lp->anchor);
+  lp->clock.isvirtual = (uint8_t)virtual;
+  lp->clock.autojump = las_moment(autojump);
+  lp->clock.now = 1000000000;
+  lp->budget.pollevery = LAS_POLLEVERY;
+  lp->anchors.thread = lua_newthread(L);
+  lua_newtable(lp->anchors.thread);
   lua_pushvalue(L, 1);
-  lua_xmove(L, lp->anchor, 1);
-  lua_newtable(lp->anchor);  /* weak */
-  lua_newtable(lp->anchor);
-  lua_pushliteral(lp->anchor, "v");
-  lua_setfield(lp->anchor, -2, "__mode");
-  lua_setmetatable(lp->anchor, -2);
+  lua_xmove(L, lp->anchors.thread, 1);
+  lua_newtable(lp->anchors.thread);  /* weak */
+  lua_newtable(lp->anchors.thread);
+  lua_pushliteral(lp->anchors.thread, "v");
+  lua_setfield(lp->anchors.thread, -2, "__mode");
+  lua_setmetatable(lp->anchors.thread, -2);
   las_getanchored(L, LAS_URUNJOB);
   las_getanchored(L, LAS_UTASKMAIN);
   las_getanchored(L, LAS_UMSGH);
-  lua_xmove(L, lp->anchor, 3);
-  lua_settop(lp->anchor, LAS_ALAST);  /* nil from LAS_ACAUSE on */
+  lua_xmove(L, lp->anchors.thread, 3);
+  lua_settop(lp->anchors.thread, LAS_ALAST);  /* nil from LAS_ACAUSE on */
   lua_setiuservalue(L, 1, LAS_LANCHOR);
   las_settype(L, LAS_TLOOP);
   err = openuv(lp);
@@ -193,7 +193,7 @@ static int core_new_event_loop (lua_State *L) {
    program by force wants no word about each. */
 static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
   int self = lua_gettop(L);
-  if (lp->interrupted == LAS_STOPPED || lp->S->ending)
+  if (lp->run.interrupted == LAS_STOPPED || lp->S->ending)
     return;
   luaL_checkstack(L, 8, NULL);
   lua_createtable(L, 0, 4);
@@ -216,9 +216,9 @@ static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
 static void killthread (lua_State *L, las_Loop *lp, las_Task *t,
                         lua_State *co) {
   int self = lua_gettop(L), status;
-  lp->current = t;  /* what its scopes release is the task's */
+  lp->now.task = t;  /* what its scopes release is the task's */
   status = las_closethread(co, L);
-  lp->current = NULL;
+  lp->now.task = NULL;
   if (status != LUA_OK && lua_gettop(co) > 0) {
     luaL_checkstack(L, 6, NULL);
     lua_createtable(L, 0, 3);
@@ -256,7 +256,7 @@ static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
 static void killtasks (lua_State *L, las_Loop *lp) {
   las_State *S = las_state(L);
   uint32_t slot;
-  for (slot = 1; slot <= lp->nslots; slot++) {
+  for (slot = 1; slot <= lp->anchors.nslots; slot++) {
     las_Task *t;
     las_pushanchored(L, lp, slot);
     t = (las_Task *)las_test(L, S, -1, LAS_TTASK);
@@ -272,7 +272,7 @@ static int loop_close (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
   las_checkprocess(lp);
   if (lp->closed == LAS_FOREIGN)
-    return las_raiseforeign(L, lp->pid);
+    return las_raiseforeign(L, lp->process.pid);
   if (lp->L != NULL)
     return luaL_error(L, "cannot close a running loop");
   if (lp->closed || lp->closing)
@@ -283,14 +283,14 @@ static int loop_close (lua_State *L) {
   las_reportall(L, lp);
   closeuv(lp);
   freeparts(lp);
-  lp->ready = lp->readytail = NULL;
-  lp->nready = 0;
+  lp->ready.first = lp->ready.last = NULL;
+  lp->ready.n = 0;
   lua_newtable(L);
-  lua_xmove(L, lp->anchor, 1);
-  lua_replace(lp->anchor, LAS_ATABLE);
-  lua_settop(lp->anchor, LAS_AMSGH);
-  lua_settop(lp->anchor, LAS_ALAST);
-  lp->nfree = lp->nslots = 0;
+  lua_xmove(L, lp->anchors.thread, 1);
+  lua_replace(lp->anchors.thread, LAS_ATABLE);
+  lua_settop(lp->anchors.thread, LAS_AMSGH);
+  lua_settop(lp->anchors.thread, LAS_ALAST);
+  lp->anchors.nfree = lp->anchors.nslots = 0;
   lua_pushnil(L);
   lua_setiuservalue(L, 1, LAS_LGENERATORS);
   return 0;
@@ -300,7 +300,7 @@ static int loop_close (lua_State *L) {
 /* Tells of the tasks that a loop takes along. */
 static void telltasks (lua_State *L, las_Loop *lp) {
   uint32_t slot;
-  for (slot = 1; slot <= lp->nslots && lp->ntasks > 0; slot++) {
+  for (slot = 1; slot <= lp->anchors.nslots && lp->ntasks > 0; slot++) {
     las_Task *t;
     las_pushanchored(L, lp, slot);
     t = (las_Task *)las_test(L, lp->S, -1, LAS_TTASK);
@@ -419,15 +419,15 @@ static int loop_stats (lua_State *L) {
   las_Resource *r;
   lua_newtable(L);
   setcount(L, "tasks", lp->ntasks);
-  setcount(L, "ready", (lua_Integer)lp->nready);
-  setcount(L, "timers", (lua_Integer)lp->heap.n);
-  setcount(L, "turns", (lua_Integer)lp->turns);
-  setcount(L, "bytes_in", (lua_Integer)lp->nread);
-  setcount(L, "bytes_out", (lua_Integer)lp->nwritten);
+  setcount(L, "ready", (lua_Integer)lp->ready.n);
+  setcount(L, "timers", (lua_Integer)lp->clock.heap.n);
+  setcount(L, "turns", (lua_Integer)lp->stats.turns);
+  setcount(L, "bytes_in", (lua_Integer)lp->stats.nread);
+  setcount(L, "bytes_out", (lua_Integer)lp->stats.nwritten);
   setcount(L, "executor_queue", 0);  /* there are no executors yet */
-  lua_pushnumber(L, (lua_Number)lp->longest / 1e9);
+  lua_pushnumber(L, (lua_Number)lp->stats.longest / 1e9);
   lua_setfield(L, -2, "longest_step");
-  setcount(L, "anchors", (lua_Integer)(lp->nslots - lp->nfree));
+  setcount(L, "anchors", (lua_Integer)(lp->anchors.nslots - lp->anchors.nfree));
   lua_newtable(L);
   for (r = lp->resources; r != NULL; r = r->next) {
     if (r->kind->name != NULL)

@@ -33,7 +33,7 @@ static void settimer (las_Loop *lp, uint64_t when) {
   uint64_t now;
   uv_update_time(&lp->uv);
   now = uv_now(&lp->uv);
-  uv_timer_start(&lp->timer, ontimer, (target > now) ? target - now : 0, 0);
+  uv_timer_start(&lp->clock.timer, ontimer, (target > now) ? target - now : 0, 0);
 }
 
 
@@ -49,19 +49,19 @@ static void runuv (las_Loop *lp, uv_run_mode mode) {
 static void waituntil (las_Loop *lp, uint64_t when) {
   if (when != NEVER)
     settimer(lp, when);
-  uv_ref((uv_handle_t *)&lp->async);
+  uv_ref((uv_handle_t *)&lp->mail.async);
   runuv(lp, UV_RUN_ONCE);
-  uv_unref((uv_handle_t *)&lp->async);
-  uv_timer_stop(&lp->timer);
+  uv_unref((uv_handle_t *)&lp->mail.async);
+  uv_timer_stop(&lp->clock.timer);
 }
 
 
 /* The first moment of the loop's clock at which something is due. */
 static uint64_t nextdue (const las_Loop *lp) {
-  uint64_t when = (lp->heap.n > 0 && lp->heap.v[0].when < LAS_FAR)
-                  ? lp->heap.v[0].when : NEVER;
-  if (lp->grace != 0 && lp->grace < when)
-    when = lp->grace;
+  uint64_t when = (lp->clock.heap.n > 0 && lp->clock.heap.v[0].when < LAS_FAR)
+                  ? lp->clock.heap.v[0].when : NEVER;
+  if (lp->run.grace != 0 && lp->run.grace < when)
+    when = lp->run.grace;
   return when;
 }
 
@@ -70,10 +70,10 @@ static uint64_t nextdue (const las_Loop *lp) {
    whatever its clock. */
 static uint64_t realdue (const las_Loop *lp) {
   uint64_t when = NEVER;
-  if (lp->limit != 0 && !lp->overdue)
-    when = lp->limit;
-  if (lp->grace != 0 && lp->realgrace < when)
-    when = lp->realgrace;
+  if (lp->run.limit != 0 && !lp->run.overdue)
+    when = lp->run.limit;
+  if (lp->run.grace != 0 && lp->run.realgrace < when)
+    when = lp->run.realgrace;
   return when;
 }
 
@@ -99,9 +99,9 @@ static int hasmore (las_Loop *lp) {
 
 /* Takes the events that are there, mail too. */
 static void takeevents (las_Loop *lp) {
-  uv_ref((uv_handle_t *)&lp->async);
+  uv_ref((uv_handle_t *)&lp->mail.async);
   runuv(lp, UV_RUN_NOWAIT);
-  uv_unref((uv_handle_t *)&lp->async);
+  uv_unref((uv_handle_t *)&lp->mail.async);
 }
 
 
@@ -110,13 +110,13 @@ static void takeevents (las_Loop *lp) {
    deadlines made. So time jumps when libuv has no event left to take and
    none comes for a while. */
 static void waitvirtual (las_Loop *lp) {
-  uint64_t jump = lp->autojump, real = realdue(lp), until, due;
-  if (lp->busy > 0 || nextdue(lp) == NEVER) {
+  uint64_t jump = lp->clock.autojump, real = realdue(lp), until, due;
+  if (lp->budget.busy > 0 || nextdue(lp) == NEVER) {
     waituntil(lp, real);
     return;
   }
   takeevents(lp);
-  if (lp->nready > 0 || lp->busy > 0 || lp->stop || hasmore(lp))
+  if (lp->ready.n > 0 || lp->budget.busy > 0 || lp->run.stop || hasmore(lp))
     return;
   if (uv_loop_alive(&lp->uv)) {
     if (jump == 0 && lp->resources != NULL)
@@ -127,19 +127,19 @@ static void waitvirtual (las_Loop *lp) {
       return;
   }
   due = nextdue(lp);
-  if (due != NEVER && due > lp->clock)
-    lp->clock = due;
+  if (due != NEVER && due > lp->clock.now)
+    lp->clock.now = due;
 }
 
 
 void las_poll (las_Loop *lp) {
-  lp->ticks = 0;
-  if (lp->nready > 0 || lp->stop) {
+  lp->budget.ticks = 0;
+  if (lp->ready.n > 0 || lp->run.stop) {
     uint64_t before = uv_now(&lp->uv);
     runuv(lp, UV_RUN_NOWAIT);
     las_adaptpolls(lp, before);
   }
-  else if (lp->virtual)
+  else if (lp->clock.isvirtual)
     waitvirtual(lp);
   else {
     uint64_t due = nextdue(lp), real = realdue(lp);

@@ -19,7 +19,7 @@
 
 static void onmaindone (las_Watch *w, las_Future *f) {
   (void)f;
-  las_owner(w, las_Loop, maindone)->stop = 1;
+  las_owner(w, las_Loop, run.maindone)->run.stop = 1;
 }
 
 
@@ -40,33 +40,33 @@ static int loop_run_forever (lua_State *L) {
   las_catchsigint(lp, LAS_SIGSTOP);
   las_runloop(lp, L);
   las_leavesigint(lp);
-  return (lp->interrupted == 0) ? 0 : luaL_error(L, "interrupted!");
+  return (lp->run.interrupted == 0) ? 0 : luaL_error(L, "interrupted!");
 }
 
 
 /* Runs until the future is done, or something stops the loop. */
 static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
                       enum las_SigintMode mode) {
-  lp->maindone.item.type = LAS_WATCH;
-  lp->maindone.told = onmaindone;
-  las_append(&f->waiters, &lp->maindone.item);
-  lp->main = f;
-  lp->ending = (mode == LAS_SIGENDING);
+  lp->run.maindone.item.type = LAS_WATCH;
+  lp->run.maindone.told = onmaindone;
+  las_append(&f->waiters, &lp->run.maindone.item);
+  lp->run.main = f;
+  lp->run.ending = (mode == LAS_SIGENDING);
   las_catchsigint(lp, mode);
   las_runloop(lp, L);
   las_leavesigint(lp);
   if (f->item.state == LAS_PENDING)
-    las_unlink(&f->waiters, &lp->maindone.item);
-  lp->main = NULL;
-  lp->ending = 0;
+    las_unlink(&f->waiters, &lp->run.maindone.item);
+  lp->run.main = NULL;
+  lp->run.ending = 0;
 }
 
 
 /* The future is not done: why did the run end? */
 static int raisestopped (lua_State *L, las_Loop *lp) {
-  if (lp->interrupted == LAS_STOPPED)
+  if (lp->run.interrupted == LAS_STOPPED)
     return luaL_error(L, "interrupted!");
-  if (lp->deadlocked)
+  if (lp->run.deadlocked)
     return las_raisedeadlock(L, lp);
   return luaL_error(L, "the loop was stopped before the future was done");
 }
@@ -87,7 +87,7 @@ static int complete (lua_State *L, enum las_SigintMode mode) {
     if (f->item.state == LAS_PENDING)
       return raisestopped(L, lp);
   }
-  lp->deadlocked = 0;
+  lp->run.deadlocked = 0;
   return las_outcome(L, 2);
 }
 
@@ -112,7 +112,7 @@ static int core_complete (lua_State *L) {
 
 /* loop:stop(): the run ends after this turn */
 static int loop_stop (lua_State *L) {
-  las_checkloop(L, 1)->stop = 1;
+  las_checkloop(L, 1)->run.stop = 1;
   return 0;
 }
 
@@ -124,7 +124,7 @@ static int core_interrupted (lua_State *L) {
   las_Future *f = lua_isnoneornil(L, 2) ? NULL : las_checkfuture(L, 2);
   int kept = (f != NULL && f->item.type == LAS_TASK &&
               (f->item.flags & LAS_FMUST));
-  switch (lp->interrupted) {
+  switch (lp->run.interrupted) {
     case 0: lua_pushnil(L); break;
     case LAS_STOPPED: lua_pushliteral(L, "stopped"); break;
     case LAS_CANCELLING:
@@ -140,11 +140,11 @@ static int core_interrupted (lua_State *L) {
    DeadlockError where it waits, as if nothing could wake it */
 static int core_set_grace (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
-  lp->grace = 0;
+  lp->run.grace = 0;
   if (!lua_isnoneornil(L, 2)) {
     lua_Number seconds = las_checkseconds(L, 2);
-    lp->grace = las_after(lp, seconds);
-    lp->realgrace = uv_hrtime() + las_moment(seconds);
+    lp->run.grace = las_after(lp, seconds);
+    lp->run.realgrace = uv_hrtime() + las_moment(seconds);
   }
   return 0;
 }
@@ -156,9 +156,9 @@ static int core_set_grace (lua_State *L) {
    stopped in any case. overdue(loop): was the limit reached? */
 static int core_set_limit (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
-  lp->limit = lua_isnoneornil(L, 2) ? 0
+  lp->run.limit = lua_isnoneornil(L, 2) ? 0
               : uv_hrtime() + las_moment(las_checkseconds(L, 2));
-  lp->overdue = 0;
+  lp->run.overdue = 0;
   lua_settop(L, 3);
   lua_setiuservalue(L, 1, LAS_LLATE);
   return 0;
@@ -166,7 +166,7 @@ static int core_set_limit (lua_State *L) {
 
 
 static int core_overdue (lua_State *L) {
-  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->overdue);
+  lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->run.overdue);
   return 1;
 }
 

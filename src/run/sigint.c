@@ -14,6 +14,7 @@
 #include "base/hook.h"
 #include "base/loop.h"
 #include "task/cancel.h"
+#include "task/future.h"
 
 
 /* The loop that a SIGINT goes to: one run at a time in a process has it. */
@@ -25,7 +26,7 @@ static struct sigaction former;
 /* Raises in the running step, which may be deep in a busy loop. */
 static void raiseinterrupt (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   (void)ar;
-  if (lp->interrupted == LAS_STOPPED)
+  if (lp->run.interrupted == LAS_STOPPED)
     luaL_error(L, "interrupted!");
 }
 
@@ -38,21 +39,21 @@ static const las_Deed interrupt = {
 static void onsigint (int sig) {
   las_Loop *lp = sigloop;
   int saved = errno;  /* of what was interrupted */
-  if (lp == NULL || lp->closed || lp->interrupted >= LAS_STOPPED) {
+  if (lp == NULL || lp->closed || lp->run.interrupted >= LAS_STOPPED) {
     signal(sig, SIG_DFL);
     raise(sig);
     return;
   }
-  if (lp->interrupted == 0 && lp->sigcancel)
-    lp->interrupted = LAS_INTERRUPTED;
+  if (lp->run.interrupted == 0 && lp->run.sigcancel)
+    lp->run.interrupted = LAS_INTERRUPTED;
   else {
-    lp->interrupted = LAS_STOPPED;
-    if (lp->driven != NULL)
-      las_armhook(lp, lp->driven, &interrupt);
-    else if (lp->sigcancel && lp->L != NULL)
+    lp->run.interrupted = LAS_STOPPED;
+    if (lp->now.co != NULL)
+      las_armhook(lp, lp->now.co, &interrupt);
+    else if (lp->run.sigcancel && lp->L != NULL)
       las_armhook(lp, lp->L, &interrupt);  /* the second one: a callback may be busy */
   }
-  uv_async_send(&lp->async);
+  uv_async_send(&lp->mail.async);
   errno = saved;
 }
 
@@ -61,8 +62,8 @@ static void onsigint (int sig) {
 void las_catchsigint (las_Loop *lp, enum las_SigintMode mode) {
   struct sigaction sa;
   if (mode != LAS_SIGENDING)
-    lp->interrupted = 0;
-  lp->sigcancel = (mode != LAS_SIGSTOP);
+    lp->run.interrupted = 0;
+  lp->run.sigcancel = (mode != LAS_SIGSTOP);
   if (sigloop != NULL)
     return;  /* a loop of another Lua state has it */
   if (sigaction(SIGINT, NULL, &former) != 0 || former.sa_handler == SIG_IGN)
@@ -86,11 +87,11 @@ void las_leavesigint (las_Loop *lp) {
 
 /* On the loop: what the signal asked for. */
 void las_takesigint (las_Loop *lp) {
-  if (lp->interrupted == LAS_INTERRUPTED) {
-    lp->interrupted = LAS_CANCELLING;
-    if (!las_cancel(lp->main) && lp->interrupted == LAS_CANCELLING)
-      lp->interrupted = LAS_MISSED;
+  if (lp->run.interrupted == LAS_INTERRUPTED) {
+    lp->run.interrupted = LAS_CANCELLING;
+    if (!las_cancel(lp->run.main) && lp->run.interrupted == LAS_CANCELLING)
+      lp->run.interrupted = LAS_MISSED;
   }
-  else if (lp->interrupted == LAS_STOPPED)
-    lp->stop = 1;
+  else if (lp->run.interrupted == LAS_STOPPED)
+    lp->run.stop = 1;
 }

@@ -30,13 +30,13 @@
 */
 
 static void runready (las_Loop *lp) {
-  size_t n = lp->nready;  /* what comes meanwhile waits for the next turn */
-  atomic_store_explicit(&lp->turns, lp->turns + 1, memory_order_relaxed);
-  lp->ticks += (unsigned)n;
-  for (; n > 0 && lp->ready != NULL; n--) {
-    las_Item *it = lp->ready;
-    lp->ready = it->u.list.next;
-    lp->nready--;
+  size_t n = lp->ready.n;  /* what comes meanwhile waits for the next turn */
+  atomic_store_explicit(&lp->stats.turns, lp->stats.turns + 1, memory_order_relaxed);
+  lp->budget.ticks += (unsigned)n;
+  for (; n > 0 && lp->ready.first != NULL; n--) {
+    las_Item *it = lp->ready.first;
+    lp->ready.first = it->u.list.next;
+    lp->ready.n--;
     if (las_likely(it->type == LAS_TASK))
       las_step(lp, (las_Task *)it);
     else if (it->type == LAS_WATCH)
@@ -52,17 +52,17 @@ static void runready (las_Loop *lp) {
 static void firedue (las_Loop *lp) {
   uint64_t now;
   int called = 0;
-  if (lp->heap.n == 0)
+  if (lp->clock.heap.n == 0)
     return;
   now = las_now(lp);
-  while (lp->heap.n > 0 && lp->heap.v[0].when <= now) {
-    las_Item *it = las_heaptop(&lp->heap);
+  while (lp->clock.heap.n > 0 && lp->clock.heap.v[0].when <= now) {
+    las_Item *it = las_heaptop(&lp->clock.heap);
     if (it->type == LAS_WATCH && called) {
       las_pollsoon(lp);
       return;
     }
     called |= (it->type == LAS_JOB);
-    las_heapremove(&lp->heap, it);
+    las_heapremove(&lp->clock.heap, it);
     las_tell(lp, it, NULL);
   }
 }
@@ -78,39 +78,39 @@ static void firedue (las_Loop *lp) {
 
 /* Can nothing outside ever wake the loop? */
 static int isdead (las_Loop *lp) {
-  return lp->nready == 0 && lp->heap.n == 0 && lp->busy == 0 && !lp->stop &&
+  return lp->ready.n == 0 && lp->clock.heap.n == 0 && lp->budget.busy == 0 && !lp->run.stop &&
          !uv_loop_alive(&lp->uv);
 }
 
 
 /* Has the main task waited long enough for the others to end? */
 static int isover (las_Loop *lp) {
-  if (lp->grace == 0 || lp->main->item.phase != LAS_PARKED ||
-      (las_now(lp) < lp->grace && uv_hrtime() < lp->realgrace))
+  if (lp->run.grace == 0 || lp->run.main->item.phase != LAS_PARKED ||
+      (las_now(lp) < lp->run.grace && uv_hrtime() < lp->run.realgrace))
     return 0;
-  lp->grace = 0;
+  lp->run.grace = 0;
   return 1;
 }
 
 
 /* Is the run at its time limit, of the real clock whatever the loop's? */
 static int islate (las_Loop *lp) {
-  return las_unlikely(lp->limit != 0) && !lp->ending &&
-         uv_hrtime() >= lp->limit;
+  return las_unlikely(lp->run.limit != 0) && !lp->run.ending &&
+         uv_hrtime() >= lp->run.limit;
 }
 
 
 /* The time limit was reached. The main task is told once, where it waits or
    will wait next; if it goes on after that, the run ends and leaves it. */
 static void late (las_Loop *lp) {
-  if (lp->overdue == LAS_TOLD)
-    lp->stop = 1;
+  if (lp->run.overdue == LAS_TOLD)
+    lp->run.stop = 1;
   else {
-    lp->overdue = LAS_TOLD;
-    if (lp->main->item.phase == LAS_PARKED)
+    lp->run.overdue = LAS_TOLD;
+    if (lp->run.main->item.phase == LAS_PARKED)
       las_breakwait(lp, LAS_LIMITREACHED);
     else
-      las_cancel(lp->main);
+      las_cancel(lp->run.main);
   }
 }
 
@@ -118,15 +118,15 @@ static void late (las_Loop *lp) {
 static void turn (las_Loop *lp) {
   int hasmain;
   runready(lp);
-  if (las_unlikely(lp->interrupted))
+  if (las_unlikely(lp->run.interrupted))
     las_takesigint(lp);
-  if (lp->nready > 0 && !lp->stop && !las_mustpoll(lp, lp->turns % 8 == 0))
+  if (lp->ready.n > 0 && !lp->run.stop && !las_mustpoll(lp, lp->stats.turns % 8 == 0))
     return;
-  hasmain = lp->main != NULL && lp->main->item.state == LAS_PENDING;
+  hasmain = lp->run.main != NULL && lp->run.main->item.state == LAS_PENDING;
   if (hasmain && islate(lp))  /* before a deadlock, which may be caught */
     late(lp);
   else if (hasmain && isdead(lp))
-    las_breakwait(lp, (lp->grace == 0) ? LAS_NOWAKER : LAS_GRACEOVER);
+    las_breakwait(lp, (lp->run.grace == 0) ? LAS_NOWAKER : LAS_GRACEOVER);
   else if (hasmain && isover(lp))
     las_breakwait(lp, LAS_GRACEOVER);
   else {
@@ -144,12 +144,12 @@ void las_runloop (las_Loop *lp, lua_State *L) {
     lp->instrument->run(lp, 1);
   do
     turn(lp);
-  while (!lp->stop);
+  while (!lp->run.stop);
   if (lp->instrument != NULL)
     lp->instrument->run(lp, 0);
   las_unguardlimit(lp);
   las_movehook(lp, NULL);
-  lp->stop = 0;
+  lp->run.stop = 0;
   lp->L = NULL;
   lp->S->loop = NULL;
 }

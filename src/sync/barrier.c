@@ -8,6 +8,7 @@
 #include "base/budget.h"
 #include "base/error.h"
 #include "base/item.h"
+#include "base/loop.h"
 #include "base/params.h"
 #include "base/state.h"
 #include "task/future.h"

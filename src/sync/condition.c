@@ -197,8 +197,8 @@ static int condition_notify_all (lua_State *L) {
 static int takethrow (lua_State *L, las_Task **t) {
   las_Loop *lp = las_state(L)->loop;
   int thrown = 0;
-  if (lp != NULL && lp->driven == L) {
-    *t = lp->current;
+  if (lp != NULL && lp->now.co == L) {
+    *t = lp->now.task;
     thrown = ((*t)->f.item.flags & LAS_FTHROW) != 0;
     (*t)->f.item.flags &= ~LAS_FTHROW;
   }
@@ -269,7 +269,7 @@ static int relock (lua_State *L, las_Task *t, Condition *c, int state) {
   las_Lock *lk = c->lock;
   if (lk->owner == 0)
     return finish(L, t, c, state);
-  if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
+  if (t->f.loop->run.deadlocked && &t->f == t->f.loop->run.main)
     return rethrow(L, t);
   if (t->strikes != 0 && las_takecancel(t))
     return rethrow(L, t);

@@ -38,9 +38,9 @@ static int isowner (const lua_State *L, const las_Lock *lk) {
   const las_Loop *lp = lk->line.loop;
   if (lk->owner == 0)
     return 0;
-  if (lp->current != NULL && lp->current->id == lk->owner)
+  if (lp->now.task != NULL && lp->now.task->id == lk->owner)
     return 1;
-  return lp->driven != L && lk->co == L;
+  return lp->now.co != L && lk->co == L;
 }
 
 /* }================================================================== */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/item.h"
+#include "base/loop.h"
 #include "base/params.h"
 #include "base/state.h"
 #include "task/future.h"

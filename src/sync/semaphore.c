@@ -6,6 +6,7 @@
 */
 
 #include "base/budget.h"
+#include "base/loop.h"
 #include "base/params.h"
 #include "base/state.h"
 #include "task/future.h"

@@ -253,7 +253,7 @@ static int loop_call_soon (lua_State *L) {
 static int loop_call_soon_threadsafe (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   callsoon(L, lp);
-  uv_async_send(&lp->async);
+  uv_async_send(&lp->mail.async);
   return 1;
 }
 
@@ -263,12 +263,12 @@ static int calltimed (lua_State *L, las_Loop *lp, uint64_t when) {
   checkcallable(L, 3);
   h = newhandle(L, lp, 3, LAS_TTIMERHANDLE);
   las_noteorigin(L, lp, -1);
-  if (!las_heapreserve(&lp->heap))
+  if (!las_heapreserve(&lp->clock.heap))
     return luaL_error(L, "not enough memory");
   h->job.watch.item.slot = las_anchor(L, lp, -1);
   h->job.watch.item.phase = TIMED;
   h->when = when;
-  las_heapadd(&lp->heap, &h->job.watch.item, when);
+  las_heapadd(&lp->clock.heap, &h->job.watch.item, when);
   return 1;
 }
 
@@ -390,7 +390,7 @@ static int handle_cancel (lua_State *L) {
   if (h->job.watch.item.phase == CANCELLED)
     return 0;
   if (h->job.watch.item.phase == TIMED && !h->loop->closed) {
-    las_heapremove(&h->loop->heap, &h->job.watch.item);
+    las_heapremove(&h->loop->clock.heap, &h->job.watch.item);
     las_release(h->loop, h->job.watch.item.slot);
     h->job.watch.item.slot = 0;
   }

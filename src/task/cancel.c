@@ -53,8 +53,8 @@ static int cancelchain (las_Future *f, uint32_t pass) {
     }
     if (t->wait->many != NULL) {
       las_Work *w = t->wait->many(t);
-      w->next = f->loop->work;
-      f->loop->work = w;
+      w->next = f->loop->cancel.work;
+      f->loop->cancel.work = w;
       return 1;
     }
     inner = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
@@ -70,10 +70,10 @@ static int cancelchain (las_Future *f, uint32_t pass) {
 /* Numbers the passes. They begin anew after 2^32 of them; then no task may
    keep the mark of one long past. */
 static void newpass (las_Loop *lp) {
-  if (las_unlikely(++lp->cancelpass == 0)) {
-    lua_State *A = lp->anchor;
+  if (las_unlikely(++lp->cancel.pass == 0)) {
+    lua_State *A = lp->anchors.thread;
     uint32_t slot;
-    for (slot = 1; slot <= lp->nslots; slot++) {
+    for (slot = 1; slot <= lp->anchors.nslots; slot++) {
       las_Task *t;
       lua_rawgeti(A, LAS_ATABLE, slot);
       t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
@@ -81,7 +81,7 @@ static void newpass (las_Loop *lp) {
         t->mark = 0;
       lua_pop(A, 1);
     }
-    lp->cancelpass = 1;
+    lp->cancel.pass = 1;
   }
 }
 
@@ -91,10 +91,10 @@ int las_cancelalso (las_Future *f) {
   int taken;
   if (lp->closed && f->item.type == LAS_TASK)
     return 0;  /* a collected loop took its deadlines along */
-  taken = cancelchain(f, lp->cancelpass);
-  while (lp->work != NULL) {
-    las_Work *w = lp->work;
-    lp->work = w->next;
+  taken = cancelchain(f, lp->cancel.pass);
+  while (lp->cancel.work != NULL) {
+    las_Work *w = lp->cancel.work;
+    lp->cancel.work = w->next;
     w->run(w);
   }
   return taken;
@@ -109,7 +109,7 @@ int las_cancel (las_Future *f) {
 
 int las_cancelfor (las_Future *f, las_Reason *r) {
   int taken;
-  if (r->pass != 0 && r->pass == f->loop->cancelpass)
+  if (r->pass != 0 && r->pass == f->loop->cancel.pass)
     return las_cancelalso(f);
   las_assert(r->pass == 0);
   taken = las_cancel(f);
@@ -119,7 +119,7 @@ int las_cancelfor (las_Future *f, las_Reason *r) {
 
 
 void las_cancelinner (las_Future *f) {
-  cancelchain(f, f->loop->cancelpass);
+  cancelchain(f, f->loop->cancel.pass);
 }
 
 
@@ -162,7 +162,7 @@ static int core_cancel_child (lua_State *L) {
   uint8_t must = me->f.item.flags & LAS_FMUST;
   unsigned ncancels = me->ncancels;
   las_cancel(&t->f);
-  if (me->mark != me->f.loop->cancelpass)
+  if (me->mark != me->f.loop->cancel.pass)
     return 0;
   me->ncancels = ncancels & LAS_MAXCANCELS;
   if (!must)

@@ -143,7 +143,7 @@ static void pushtaskcontext (lua_State *L, int i) {
 
 
 static las_Task *runningtask (const las_State *S) {
-  return (S->loop != NULL) ? S->loop->current : NULL;
+  return (S->loop != NULL) ? S->loop->now.task : NULL;
 }
 
 

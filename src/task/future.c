@@ -179,23 +179,23 @@ void las_pusherror (lua_State *L, int i) {
   i = lua_absindex(L, i);
   if (f->item.state == LAS_CANCELLED && !(f->item.flags & LAS_FERROBJ)) {
     las_newerror(L, "CancelledError", NULL);
-    if (las_getextra(L, i, LAS_XMESSAGE) == LUA_TNIL && f->loop->current) {
+    if (las_getextra(L, i, LAS_XMESSAGE) == LUA_TNIL && f->loop->now.task) {
       lua_pop(L, 1);  /* one that came down the chain of awaits? */
-      las_pushanchored(L, f->loop, f->loop->current->f.item.slot);
+      las_pushanchored(L, f->loop, f->loop->now.task->f.item.slot);
       las_getextra(L, -1, LAS_XMESSAGE);
       lua_remove(L, -2);
     }
     lua_setfield(L, -2, "message");
-    if (f->loop->current)
-      las_addreason(L, f->loop->current);
+    if (f->loop->now.task)
+      las_addreason(L, f->loop->now.task);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, i, LAS_UVALUE);
     f->item.flags |= LAS_FERROBJ;
   }
   else {
     lua_getiuservalue(L, i, LAS_UVALUE);
-    if (f->item.state == LAS_CANCELLED && f->loop->current)
-      las_addawaiter(L, f->loop->current);
+    if (f->item.state == LAS_CANCELLED && f->loop->now.task)
+      las_addawaiter(L, f->loop->now.task);
   }
 }
 
@@ -207,8 +207,8 @@ int las_outcome (lua_State *L, int i) {
     return pushvalues(L, i, f);
   las_assert(f->item.state != LAS_PENDING);
   lua_pushvalue(L, i);  /* for the traceback of who awaits it */
-  lua_xmove(L, f->loop->anchor, 1);
-  lua_replace(f->loop->anchor, LAS_ACAUSE);
+  lua_xmove(L, f->loop->anchors.thread, 1);
+  lua_replace(f->loop->anchors.thread, LAS_ACAUSE);
   las_pusherror(L, i);
   return lua_error(L);
 }

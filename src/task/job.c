@@ -22,10 +22,10 @@ static int calljob (lua_State *L) {
 
 void las_runjob (las_Loop *lp, las_Job *job) {
   lua_State *L = lp->L;
-  lua_pushvalue(lp->anchor, LAS_ARUNJOB);
-  lua_xmove(lp->anchor, L, 1);
+  lua_pushvalue(lp->anchors.thread, LAS_ARUNJOB);
+  lua_xmove(lp->anchors.thread, L, 1);
   lua_pushlightuserdata(L, job);
-  lp->calling = 1;
+  lp->now.calling = 1;
   if (las_unlikely(lp->instrument != NULL))
     lp->instrument->step(lp, NULL);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {  /* no memory even to report? */
@@ -33,7 +33,7 @@ void las_runjob (las_Loop *lp, las_Job *job) {
     lua_writestringerror("asyncio: %s\n", msg ? msg : "error in a callback");
     lua_pop(L, 1);
   }
-  lp->calling = 0;
+  lp->now.calling = 0;
   if (las_unlikely(lp->hook.co != NULL))
     las_movehook(lp, NULL);
   if (las_unlikely(lp->instrument != NULL))

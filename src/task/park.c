@@ -26,8 +26,8 @@
 
 las_Task *las_currenttask (lua_State *L, las_State *S) {
   las_Loop *lp = S->loop;
-  if (lp != NULL && lp->driven == L && lua_isyieldable(L))
-    return lp->current;
+  if (lp != NULL && lp->now.co == L && lua_isyieldable(L))
+    return lp->now.task;
   return NULL;
 }
 
@@ -36,9 +36,9 @@ las_Task *las_currenttask (lua_State *L, las_State *S) {
 static const char *whynot (lua_State *L, las_State *S) {
   if (las_currenttask(L, S) != NULL)
     return NULL;
-  if (S->loop == NULL || S->loop->current == NULL)
+  if (S->loop == NULL || S->loop->now.task == NULL)
     return "";
-  if (S->loop->driven != L)
+  if (S->loop->now.co != L)
     return ": this coroutine is not the task's own"
            " (use asyncio.coroutine instead of coroutine)";
   return ": Lua cannot yield here"
@@ -116,9 +116,9 @@ void las_leave (las_Task *t) {
 
 
 void las_leavewaits (las_Loop *lp) {
-  lua_State *A = lp->anchor;
+  lua_State *A = lp->anchors.thread;
   uint32_t slot;
-  for (slot = 1; slot <= lp->nslots; slot++) {
+  for (slot = 1; slot <= lp->anchors.nslots; slot++) {
     las_Task *t;
     lua_rawgeti(A, LAS_ATABLE, slot);
     t = (las_Task *)las_test(A, lp->S, -1, LAS_TTASK);
@@ -197,7 +197,7 @@ static int raisecancel (lua_State *L, las_Task *t) {
 
 
 int las_raisedeadlock (lua_State *L, las_Loop *lp) {
-  lp->deadlocked = 0;
+  lp->run.deadlocked = 0;
   luaL_checkstack(L, 4, NULL);
   las_pushloop(L, lp);
   if (lua_getiuservalue(L, -1, LAS_LBROKEN) == LUA_TNIL) {
@@ -211,7 +211,7 @@ int las_raisedeadlock (lua_State *L, las_Loop *lp) {
 
 
 int las_raisecancel (lua_State *L) {
-  return raisecancel(L, las_state(L)->loop->current);
+  return raisecancel(L, las_state(L)->loop->now.task);
 }
 
 
@@ -248,7 +248,7 @@ static void raiseflags (lua_State *L, las_Task *t) {
   t->f.item.flags &= ~(LAS_FTHROW | LAS_FYIELD);
   if (flags & LAS_FTHROW) {
     las_absorbcancel(t);  /* cancelled again before it ran: once */
-    if (t->f.loop->deadlocked && &t->f == t->f.loop->main)
+    if (t->f.loop->run.deadlocked && &t->f == t->f.loop->run.main)
       las_raisedeadlock(L, t->f.loop);
     raisecancel(L, t);
   }
@@ -260,9 +260,9 @@ static void raiseflags (lua_State *L, las_Task *t) {
 las_Task *las_checkwake (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   las_Task *t;
-  if (las_unlikely(lp == NULL || lp->driven != L))
+  if (las_unlikely(lp == NULL || lp->now.co != L))
     luaL_error(L, "a task's coroutine was resumed from outside the event loop");
-  t = lp->current;
+  t = lp->now.task;
   if (las_unlikely(t->f.item.flags & (LAS_FTHROW | LAS_FYIELD)))
     raiseflags(L, t);
   return t;

@@ -16,16 +16,16 @@
 
 
 static las_Reason **listof (las_Loop *lp, uint32_t pass) {
-  return &lp->reasons.list[pass & (LAS_REASONLISTS - 1)];
+  return &lp->cancel.reasons.list[pass & (LAS_REASONLISTS - 1)];
 }
 
 
 void las_listreason (las_Loop *lp, las_Reason *r) {
-  las_Reason **l = listof(lp, lp->cancelpass);
-  r->pass = lp->cancelpass;
+  las_Reason **l = listof(lp, lp->cancel.pass);
+  r->pass = lp->cancel.pass;
   r->next = *l;
   *l = r;
-  lp->reasons.n++;
+  lp->cancel.reasons.n++;
 }
 
 
@@ -38,7 +38,7 @@ void las_dropreason (las_Loop *lp, las_Reason *r) {
     l = &(*l)->next;
   *l = r->next;
   r->pass = 0;
-  lp->reasons.n--;
+  lp->cancel.reasons.n--;
 }
 
 
@@ -46,7 +46,7 @@ void las_dropreason (las_Loop *lp, las_Reason *r) {
 static const las_Reason *reasonof (const las_Task *t) {
   las_Loop *lp = t->f.loop;
   const las_Reason *r;
-  if (las_likely(lp->reasons.n == 0) || t->mark == 0)
+  if (las_likely(lp->cancel.reasons.n == 0) || t->mark == 0)
     return NULL;
   r = *listof(lp, t->mark);
   while (r != NULL && r->pass != t->mark)

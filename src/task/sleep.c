@@ -16,7 +16,7 @@
 
 
 static void leavesleep (las_Task *t) {
-  las_heapremove(&t->f.loop->heap, &t->f.item);
+  las_heapremove(&t->f.loop->clock.heap, &t->f.item);
 }
 
 static const las_Wait sleepwait = {.name = "sleep", .leave = leavesleep};
@@ -39,9 +39,9 @@ static int asyncio_sleep (lua_State *L) {
   else {
     las_Loop *lp = t->f.loop;
     las_checkcancel(L, t);
-    if (!las_heapreserve(&lp->heap))
+    if (!las_heapreserve(&lp->clock.heap))
       return luaL_error(L, "not enough memory");
-    las_heapadd(&lp->heap, &t->f.item, las_after(lp, delay));
+    las_heapadd(&lp->clock.heap, &t->f.item, las_after(lp, delay));
     las_park(t, &sleepwait, NULL);
   }
   return lua_yieldk(L, 0, 0, sleepk);

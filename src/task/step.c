@@ -41,7 +41,7 @@ enum {MSGH = 1, SELF, BODY};
 /* Is the body run by the loop's own step? */
 static int isstepped (lua_State *L, const las_Task *t) {
   const las_Loop *lp = t->f.loop;
-  return lp->current == t && lp->driven == L;
+  return lp->now.task == t && lp->now.co == L;
 }
 
 
@@ -91,7 +91,7 @@ int las_istaskthread (lua_State *co) {
 
 /* Does a cancel of the current task keep its traceback? */
 static int wantstrace (const las_Loop *lp) {
-  return lp->debug || lp->main == &lp->current->f;
+  return lp->debug || lp->run.main == &lp->now.task->f;
 }
 
 
@@ -100,12 +100,12 @@ static int wantstrace (const las_Loop *lp) {
 static int taskerror (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_State *A;
-  if (lp == NULL || lp->current == NULL || lp->driven != L ||
+  if (lp == NULL || lp->now.task == NULL || lp->now.co != L ||
       (las_iserror(L, 1, "CancelledError") && !wantstrace(lp)))
     return 1;
   lua_settop(L, 1);
-  A = lp->anchor;
-  las_pushanchored(L, lp, lp->current->f.item.slot);  /* task at 2 */
+  A = lp->anchors.thread;
+  las_pushanchored(L, lp, lp->now.task->f.item.slot);  /* task at 2 */
   if (!las_pushstack(L, 1))
     las_errortrace(L);
   las_setextra(L, 2, LAS_XPLACE);
@@ -128,7 +128,7 @@ static int taskerror (lua_State *L) {
    be asked only where no call in between can have caught another one */
 static int core_raised (lua_State *L) {
   const las_Loop *lp = las_checkrunning(L);
-  const las_Task *t = lp->current;
+  const las_Task *t = lp->now.task;
   lua_settop(L, 0);
   if (t != NULL && t->co == L) {
     las_pushanchored(L, t->f.loop, t->f.item.slot);
@@ -184,7 +184,7 @@ static void printbroken (lua_State *co) {
 /* The coroutine broke outside its protected body: out of memory, closed or
    resumed from outside. What it left on its stack is the error. */
 static void broken (las_Task *t, lua_State *co) {
-  lua_State *A = t->f.loop->anchor;
+  lua_State *A = t->f.loop->anchors.thread;
   if (t->outcome == LAS_PENDING) {
     if (!las_isawaited(&t->f))
       printbroken(co);  /* it has no reporter */
@@ -200,7 +200,7 @@ static void broken (las_Task *t, lua_State *co) {
 
 /* Cancelled before its first step: the body never runs. */
 static void cancelunstarted (las_Task *t) {
-  lua_State *A = t->f.loop->anchor;
+  lua_State *A = t->f.loop->anchors.thread;
   lua_pushnil(A);
   setvalue(t, A);
   t->outcome = LAS_CANCELLED;
@@ -233,7 +233,7 @@ static int isuntouched (const las_Task *t) {
 
 /* Outside code has resumed or closed the coroutine of a new task. */
 static void failtouched (las_Task *t) {
-  lua_State *A = t->f.loop->anchor;
+  lua_State *A = t->f.loop->anchors.thread;
   las_pushstate(A);
   lua_getiuservalue(A, -1, LAS_UOUTSIDE);
   lua_remove(A, -2);
@@ -274,16 +274,16 @@ static int prepare (las_Task *t, int *narg) {
    its coroutine. It has just suspended; its next step finishes it. It leaves
    its wait first: what closes meanwhile must not find it there. */
 static void closebyforce (las_Task *t) {
-  lua_State *A = t->f.loop->anchor, *co;
+  lua_State *A = t->f.loop->anchors.thread, *co;
   las_Loop *lp = t->f.loop;
-  las_Task *outer = lp->current;
-  lua_State *driven = lp->driven;
+  las_Task *outer = lp->now.task;
+  lua_State *driven = lp->now.co;
   int failed = 0;
   if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
   t->strikes = LAS_KILLED;
-  lp->current = t;  /* what its scopes release is the task's */
-  lp->driven = NULL;
+  lp->now.task = t;  /* what its scopes release is the task's */
+  lp->now.co = NULL;
   lua_pushnil(A);
   do {  /* what it drives comes first */
     co = las_innermost(t->f.loop->S, t->co);
@@ -295,17 +295,17 @@ static void closebyforce (las_Task *t) {
       }
     }
   } while (co != t->co);
-  lp->current = outer;
-  lp->driven = driven;
+  lp->now.task = outer;
+  lp->now.co = driven;
   setvalue(t, A);
   t->outcome = failed ? LAS_FAILED : LAS_CANCELLED;
 }
 
 
 void las_step (las_Loop *lp, las_Task *t) {
-  las_Task *outer = lp->current;
-  lua_State *driven = lp->driven, *co = t->co;
-  int status, n, narg = 0, budget = lp->budget;
+  las_Task *outer = lp->now.task;
+  lua_State *driven = lp->now.co, *co = t->co;
+  int status, n, narg = 0, budget = lp->budget.left;
   las_assert(t->f.item.phase <= LAS_READY);
   if (las_unlikely(t->outcome != LAS_PENDING)) {  /* ended from outside? */
     finish(t);
@@ -317,15 +317,15 @@ void las_step (las_Loop *lp, las_Task *t) {
       return;
   }
   t->f.item.phase = LAS_RUNNING;
-  lp->current = t;
-  lp->driven = co;
-  lp->budget = LAS_BUDGET;
+  lp->now.task = t;
+  lp->now.co = co;
+  lp->budget.left = LAS_BUDGET;
   if (las_unlikely(lp->instrument != NULL))
     lp->instrument->step(lp, t);
   status = lua_resume(co, (driven != NULL) ? driven : lp->L, narg, &n);
-  lp->current = outer;
-  lp->driven = driven;
-  lp->budget = budget;
+  lp->now.task = outer;
+  lp->now.co = driven;
+  lp->budget.left = budget;
   if (las_unlikely(lp->hook.co != NULL))
     las_movehook(lp, driven);
   if (las_unlikely(lp->instrument != NULL))
@@ -362,18 +362,18 @@ void las_stepnow (las_Loop *lp, las_Task *t) {
    budget, the watchdog, the depth of the C stack. */
 static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
   lua_Debug ar;
-  return lp->ready == &child->f.item && lp->nready == 1 &&
-         child->f.item.phase == LAS_NEW && !lp->stop && lp->instrument == NULL &&
-         !las_mustpoll(lp, lp->ticks % 16 == 15) && lp->depth == 0 &&
-         lp->level == 0 &&
+  return lp->ready.first == &child->f.item && lp->ready.n == 1 &&
+         child->f.item.phase == LAS_NEW && !lp->run.stop && lp->instrument == NULL &&
+         !las_mustpoll(lp, lp->budget.ticks % 16 == 15) && lp->now.depth == 0 &&
+         lp->now.level == 0 &&
          !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);
 }
 
 
 /* The next item of the queue, which has no other, is taken out. */
 static void takeready (las_Loop *lp) {
-  lp->ready = NULL;
-  lp->nready = 0;
+  lp->ready.first = NULL;
+  lp->ready.n = 0;
 }
 
 
@@ -383,11 +383,11 @@ int las_stepawaited (lua_State *L, las_Task *t, las_Task *child) {
   if (!canstepnow(lp, child, L))
     return 0;
   takeready(lp);
-  lp->ticks++;
-  lp->depth++;
+  lp->budget.ticks++;
+  lp->now.depth++;
   las_step(lp, child);
-  lp->depth--;
-  if (lp->ready != &t->f.item || lp->nready != 1 || lp->stop)
+  lp->now.depth--;
+  if (lp->ready.first != &t->f.item || lp->ready.n != 1 || lp->run.stop)
     return 0;
   takeready(lp);
   t->f.item.phase = LAS_RUNNING;

@@ -72,9 +72,9 @@ static lua_State *pushthread (lua_State *L, int base, int n) {
    what lies from 'base' on. Cannot raise. */
 static void fillthread (lua_State *L, las_Loop *lp, lua_State *co, int base,
                         int n) {
-  lua_pushvalue(lp->anchor, LAS_ATASKMAIN);
-  lua_pushvalue(lp->anchor, LAS_AMSGH);
-  lua_xmove(lp->anchor, co, 2);
+  lua_pushvalue(lp->anchors.thread, LAS_ATASKMAIN);
+  lua_pushvalue(lp->anchors.thread, LAS_AMSGH);
+  lua_xmove(lp->anchors.thread, co, 2);
   lua_pushvalue(L, -2);
   lua_xmove(L, co, 1);
   if (lua_isthread(L, base)) {  /* has it body and arguments already? */
@@ -121,10 +121,10 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
 
 void las_start (las_Task *t, int eager) {
   las_Loop *lp = t->f.loop;
-  if (eager && lp->L != NULL && lp->depth < MAXEAGER) {
-    lp->depth++;
+  if (eager && lp->L != NULL && lp->now.depth < MAXEAGER) {
+    lp->now.depth++;
     las_step(lp, t);
-    lp->depth--;
+    lp->now.depth--;
   }
   else
     las_queue(lp, &t->f.item);
@@ -354,8 +354,8 @@ static int asyncio_current_task (lua_State *L) {
   las_State *S = las_state(L);
   las_Loop *lp = lua_isnoneornil(L, 1)
       ? S->loop : (las_Loop *)las_check(L, 1, LAS_TLOOP);
-  if (lp != NULL && lp->current != NULL)
-    las_pushanchored(L, lp, lp->current->f.item.slot);
+  if (lp != NULL && lp->now.task != NULL)
+    las_pushanchored(L, lp, lp->now.task->f.item.slot);
   else
     lua_pushnil(L);
   return 1;
@@ -369,7 +369,7 @@ static int asyncio_all_tasks (lua_State *L) {
   lua_Integer n = 0;
   uint32_t slot;
   lua_createtable(L, (int)lp->ntasks, 1);
-  for (slot = 1; slot <= lp->nslots; slot++) {
+  for (slot = 1; slot <= lp->anchors.nslots; slot++) {
     const las_Task *t;
     las_pushanchored(L, lp, slot);
     t = (las_Task *)las_test(L, S, -1, LAS_TTASK);

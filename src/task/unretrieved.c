@@ -105,7 +105,7 @@ void las_newreporter (lua_State *L, int i) {
   las_setextra(L, i, LAS_XREPORTER);
   if (!lp->closed) {  /* else its collection tells */
     r->job.watch.item.slot = las_anchorweak(L, lp, -1);
-    las_append(&lp->reporters, &r->job.watch.item);
+    las_append(&lp->unretrieved, &r->job.watch.item);
   }
   r->job.watch.item.phase = LISTED;
   lua_pop(L, 1);
@@ -113,7 +113,7 @@ void las_newreporter (lua_State *L, int i) {
 
 
 static void enqueue (Reporter *r) {
-  las_unlink(&r->loop->reporters, &r->job.watch.item);
+  las_unlink(&r->loop->unretrieved, &r->job.watch.item);
   r->job.watch.item.phase = QUEUED;
   las_queue(r->loop, &r->job.watch.item);
 }
@@ -127,7 +127,7 @@ static int reporter_gc (lua_State *L) {
   if (r->loop->closed || r->job.watch.item.phase == ALONE)
     tell(L, r, 1);
   else if (r->f->item.flags & LAS_FSEEN) {
-    las_unlink(&r->loop->reporters, &r->job.watch.item);
+    las_unlink(&r->loop->unretrieved, &r->job.watch.item);
     r->job.watch.item.phase = REPORTED;
     release(r);
   }
@@ -147,14 +147,14 @@ static int isreport (const las_Item *it) {
 /* The listed reporter of a future, or NULL. A failure is mostly of late, so
    the search begins at the end of the list. */
 static Reporter *findreporter (las_Loop *lp, const las_Future *f) {
-  las_Item *it = lp->reporters;
+  las_Item *it = lp->unretrieved;
   if (it == NULL)
     return NULL;
   do {
     it = it->u.list.prev;
     if (((Reporter *)it)->f == f)
       return (Reporter *)it;
-  } while (it != lp->reporters);
+  } while (it != lp->unretrieved);
   return NULL;
 }
 
@@ -162,7 +162,7 @@ static Reporter *findreporter (las_Loop *lp, const las_Future *f) {
 /* Is the report of this future about to be made? */
 static int isqueued (las_Loop *lp, const las_Future *f) {
   const las_Item *it;
-  for (it = lp->ready; it != NULL; it = it->u.list.next) {
+  for (it = lp->ready.first; it != NULL; it = it->u.list.next) {
     if (isreport(it) && ((const Reporter *)it)->f == f)
       return 1;
   }
@@ -186,9 +186,9 @@ void las_reportnow (las_Loop *lp, las_Future *f, const char *message) {
 
 
 void las_keepreports (las_Loop *lp) {
-  las_Item *it = lp->ready;
-  lp->ready = NULL;
-  lp->nready = 0;
+  las_Item *it = lp->ready.first;
+  lp->ready.first = NULL;
+  lp->ready.n = 0;
   while (it != NULL) {
     las_Item *next = it->u.list.next;
     if (isreport(it))
@@ -202,7 +202,7 @@ void las_keepreports (las_Loop *lp) {
    for the next turn. */
 void las_reportall (lua_State *L, las_Loop *lp) {
   las_Item *it;
-  for (it = lp->ready; it != NULL; it = it->u.list.next) {
+  for (it = lp->ready.first; it != NULL; it = it->u.list.next) {
     if (isreport(it)) {
       Reporter *r = (Reporter *)it;
       las_pushanchored(L, lp, r->job.watch.item.slot);
@@ -211,9 +211,9 @@ void las_reportall (lua_State *L, las_Loop *lp) {
       lua_pop(L, 1);
     }
   }
-  while (lp->reporters != NULL) {
-    Reporter *r = (Reporter *)lp->reporters;
-    las_unlink(&lp->reporters, &r->job.watch.item);
+  while (lp->unretrieved != NULL) {
+    Reporter *r = (Reporter *)lp->unretrieved;
+    las_unlink(&lp->unretrieved, &r->job.watch.item);
     if (!las_hold(lp, r->job.watch.item.slot)) {
       r->job.watch.item.phase = ALONE;
       continue;
