@@ -134,7 +134,8 @@ describe("a server's statistics", function()
     writer:write(("x"):rep(1 << 23))
     writer:abort()
     sockets.until_true(function()
-      return server:stats().peer_errors + server:stats().handler_errors == 1
+      local now = server:stats()
+      return now.peer_errors + now.handler_errors == 1 and now.active == 0
     end)
     witness.turns(2)
     asyncio.get_running_loop():set_debug(false)
