@@ -52,13 +52,14 @@ static void notecreation (lua_State *L, const las_Loop *lp, int i) {
 }
 
 
-/* Pushes the coroutine of a new task: the coroutine object at 'base', or a new
-   one with room for the body there and its 'n' arguments. */
-static lua_State *pushthread (lua_State *L, int base, int n) {
-  lua_State *co = lua_tothread(L, base);
-  int ready = (co != NULL);
-  if (ready)
+/* Pushes the coroutine of a new task: the coroutine object at 'base', if it is
+   'ready', or a new one with room for the body there and its 'n' arguments. */
+static lua_State *pushthread (lua_State *L, int base, int n, int ready) {
+  lua_State *co;
+  if (ready) {
+    co = lua_tothread(L, base);
     lua_pushvalue(L, base);
+  }
   else
     co = las_newthread(L);
   if ((ready || n > LUA_MINSTACK / 2) && !lua_checkstack(co, n + 8))
@@ -71,13 +72,13 @@ static lua_State *pushthread (lua_State *L, int base, int n) {
    the task, the body and its 'n' arguments. Only task and thread are left of
    what lies from 'base' on. Cannot raise. */
 static void fillthread (lua_State *L, las_Loop *lp, lua_State *co, int base,
-                        int n) {
+                        int n, int ready) {
   lua_pushvalue(lp->anchors.thread, LAS_ATASKMAIN);
   lua_pushvalue(lp->anchors.thread, LAS_AMSGH);
   lua_xmove(lp->anchors.thread, co, 2);
   lua_pushvalue(L, -2);
   lua_xmove(L, co, 1);
-  if (lua_isthread(L, base)) {  /* has it body and arguments already? */
+  if (ready) {  /* it has body and arguments already */
     lua_rotate(co, 1, 3);
     lua_remove(L, base);
   }
@@ -90,6 +91,7 @@ static void fillthread (lua_State *L, las_Loop *lp, lua_State *co, int base,
 
 las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   int base = lua_gettop(L) - n;
+  int ready = lua_isthread(L, base);
   lua_State *co;
   las_Task *t;
   if (base + n > LUA_MINSTACK / 2)
@@ -102,14 +104,14 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   lua_setmetatable(L, -2);
   if (las_unlikely(lp->S->contexts))
     las_inheritcontext(L);
-  co = pushthread(L, base, n);
+  co = pushthread(L, base, n, ready);
   /* stack: body, arguments, task, thread */
   las_pushloop(L, lp);
   lua_setiuservalue(L, -3, LAS_ULOOP);
   if (las_unlikely(lp->origins))
     notecreation(L, lp, lua_gettop(L) - 1);
   t->f.item.slot = las_anchor(L, lp, -2);  /* last thing that can raise */
-  fillthread(L, lp, co, base, n);
+  fillthread(L, lp, co, base, n, ready);
   lua_setiuservalue(L, base, LAS_UVALUE);
   t->co = co;
   t->what = (void *)(size_t)lua_gettop(co);
