@@ -55,7 +55,8 @@ static void grow (lua_State *L, las_Loop *lp) {
 /* Is most of a large table free? Then a new, smaller one pays; but the look
    costs too, so there is one only every so many anchors. */
 static int issparse (las_Loop *lp) {
-  if (lp->anchors.nslots <= 16 * MINSLOTS || lp->anchors.nfree < lp->anchors.nslots / 8 * 7)
+  if (lp->anchors.nslots <= 16 * MINSLOTS ||
+      lp->anchors.nfree < lp->anchors.nslots / 8 * 7)
     return 0;
   if (lp->anchors.patience > 0) {
     lp->anchors.patience--;
@@ -155,7 +156,8 @@ uint32_t las_anchor (lua_State *L, las_Loop *lp, int i) {
 
 
 void las_release (las_Loop *lp, uint32_t slot) {
-  las_assert(slot > 0 && slot <= lp->anchors.nslots && lp->anchors.nfree < lp->anchors.nslots);
+  las_assert(slot > 0 && slot <= lp->anchors.nslots &&
+             lp->anchors.nfree < lp->anchors.nslots);
   lua_pushboolean(lp->anchors.thread, 0);
   lua_rawseti(lp->anchors.thread, LAS_ATABLE, slot);
   lp->anchors.free[lp->anchors.nfree++] = slot;

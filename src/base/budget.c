@@ -15,14 +15,14 @@
 /* Steps that take their time are fewer between polls. */
 void las_adaptpolls (las_Loop *lp, uint64_t before) {
   uint64_t took = uv_now(&lp->uv) - before;  /* milliseconds */
+  unsigned every = lp->budget.pollevery;
   if (lp->clock.isvirtual)
     return;
   if (took >= POLLAFTER)
-    lp->budget.pollevery = (took < lp->budget.pollevery) ? lp->budget.pollevery / (unsigned)took : 1;
-  else if (lp->budget.pollevery < LAS_POLLEVERY)
-    lp->budget.pollevery *= 2;
-  if (lp->budget.pollevery > LAS_POLLEVERY)
-    lp->budget.pollevery = LAS_POLLEVERY;
+    every = (took < every) ? every / (unsigned)took : 1;
+  else
+    every *= 2;
+  lp->budget.pollevery = (every < LAS_POLLEVERY) ? every : LAS_POLLEVERY;
 }
 
 

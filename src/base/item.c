@@ -60,14 +60,14 @@ void las_queuefirst (las_Loop *lp, las_Item *it) {
 }
 
 
-void las_tell (las_Loop *lp, las_Item *it, las_Future *f) {
+void las_fire (las_Loop *lp, las_Item *it, las_Future *f) {
   if (it->type == LAS_TASK) {
     las_assert(it->phase == LAS_PARKED);
     it->phase = LAS_READY;
     las_queue(lp, it);
   }
   else
-    ((las_Watch *)it)->told((las_Watch *)it, f);
+    ((las_Trigger *)it)->fire((las_Trigger *)it, f);
 }
 
 

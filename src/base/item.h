@@ -14,7 +14,7 @@ enum las_ItemType {
   LAS_FUTURE,	/* a plain future: never queued itself */
   LAS_TASK,	/* made ready, the loop resumes it */
   LAS_JOB,	/* made ready, the loop calls a C function, protected */
-  LAS_WATCH	/* fires at once, in C: may not call Lua, nor raise; made
+  LAS_TRIGGER	/* fires at once, in C: may not call Lua, nor raise; made
 		ready, in its turn */
 };
 
@@ -38,14 +38,14 @@ struct las_Item {
   } u;
 };
 
-typedef struct las_Watch {
+typedef struct las_Trigger {
   las_Item item;	/* first */
-  void (*told) (struct las_Watch *w, las_Future *f);	/* its event came, of
+  void (*fire) (struct las_Trigger *w, las_Future *f);	/* its event came, of
 				the future 'f' if of one; C only */
-} las_Watch;
+} las_Trigger;
 
 typedef struct las_Job {
-  las_Watch watch;	/* first; 'told' may be NULL where no event can come */
+  las_Trigger trigger;	/* first; 'fire' may be NULL where no event can come */
   lua_CFunction run;	/* gets the job as a light userdata */
   int context;		/* the user value that holds its context; 0: none */
 } las_Job;
@@ -69,7 +69,7 @@ LAS_API void las_queuefirst (las_Loop *lp, las_Item *it);
 
 /* The deadline or the event of an item has come; 'f' is the future whose
    event it is, or NULL. */
-LAS_API void las_tell (las_Loop *lp, las_Item *it, las_Future *f);
+LAS_API void las_fire (las_Loop *lp, las_Item *it, las_Future *f);
 
 typedef struct las_Deadline {
   uint64_t when;	/* nanoseconds of the loop's clock */

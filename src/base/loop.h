@@ -53,7 +53,7 @@ enum {LAS_RNET, LAS_RWATCH, LAS_RSINCE, LAS_NROOMS};
 /* How a run stands: the files of run/. */
 typedef struct las_RunState {
   las_Future *main;	/* what the run waits for, or NULL */
-  las_Watch maindone;	/* ends the run once 'main' is done */
+  las_Trigger maindone;	/* ends the run once 'main' is done */
   uint64_t grace;	/* moment when the main task's wait is broken, or 0 */
   uint64_t realgrace;	/* the same by the real clock: a virtual one may
 				stand still */

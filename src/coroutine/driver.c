@@ -130,7 +130,7 @@ int las_drive (lua_State *L, lua_State *co, int n, int *nres) {
 
 #define DEEP	4
 
-static const char detour[] =
+static const char trampoline[] =
   "local yield = ...\n"
   "return function (body, ...)\n"
   "  yield()\n"
@@ -143,7 +143,7 @@ int las_drivefirst (lua_State *L, lua_State *co, int *nres) {
   int status;
   if (las_likely(lp->now.level < DEEP))
     return las_drive(L, co, lua_gettop(co) - BASE, nres);
-  las_getanchored(L, LAS_UDETOUR);
+  las_getanchored(L, LAS_UTRAMPOLINE);
   lua_xmove(L, co, 1);
   lua_insert(co, BODY);
   status = las_drive(L, co, lua_gettop(co) - BASE, nres);
@@ -500,9 +500,10 @@ void las_opendriver (lua_State *L, int state) {
   lua_pushvalue(L, state);
   lua_pushcclosure(L, bodyerror, 1);
   lua_setiuservalue(L, state, LAS_UBODYMSGH);
-  if (luaL_loadbuffer(L, detour, sizeof(detour) - 1, LAS_OWNSOURCE) != LUA_OK)
+  if (luaL_loadbuffer(L, trampoline, sizeof(trampoline) - 1,
+                      LAS_OWNSOURCE) != LUA_OK)
     lua_error(L);
   lua_pushcfunction(L, coroutine_yield);
   lua_call(L, 1, 1);
-  lua_setiuservalue(L, state, LAS_UDETOUR);
+  lua_setiuservalue(L, state, LAS_UTRAMPOLINE);
 }

@@ -32,7 +32,8 @@ enum {BODIES = 1, HANDLES, DROPPED, NLIST = DROPPED};
 static int list_run (lua_State *L);
 
 
-/* Pushes the list of the loop on top, in whose place it comes, or nil. [-1, +1, -] */
+/* Pushes the list of the loop on top, in whose place it comes, or nil.
+   [-1, +1, -] */
 static int getlist (lua_State *L) {
   int t = lua_getiuservalue(L, -1, LAS_LGENERATORS);
   lua_remove(L, -2);
@@ -44,7 +45,7 @@ static void newlist (lua_State *L, las_Loop *lp) {
   GeneratorList *g;
   g = (GeneratorList *)lua_newuserdatauv(L, sizeof(*g), NLIST);
   memset(g, 0, sizeof(*g));
-  g->job.watch.item.type = LAS_JOB;
+  g->job.trigger.item.type = LAS_JOB;
   g->job.run = list_run;
   g->loop = lp;
   lua_newtable(L);
@@ -124,7 +125,7 @@ void las_dropgenerator (lua_State *L) {
   set(L, lua_gettop(L) - 1, DROPPED);
   if (!list->queued) {
     list->queued = 1;
-    las_queue(lp, &list->job.watch.item);
+    las_queue(lp, &list->job.trigger.item);
   }
 }
 

@@ -21,7 +21,7 @@
 
 int las_listchildren (lua_State *L, const char *const options[]) {
   int i, n = lua_gettop(L);
-  if (n == 1 && lua_istable(L, 1) && !las_isthing(L, 1)) {
+  if (n == 1 && lua_istable(L, 1) && !las_isobject(L, 1)) {
     las_checkoptions(L, 1, options);
     n = las_listlen(L, 1);
     lua_createtable(L, las_listroom(L, 1, n), 0);
@@ -70,7 +70,7 @@ static void startall (lua_State *L, las_Loop *lp, int n) {
   for (i = 1; i <= n; i++) {
     int once = (lua_rawgeti(L, LAS_CLIST, i) != LUA_TFUNCTION);
     if (!once) {
-      las_tobody(L, seen + 1, i);
+      las_asbody(L, seen + 1, i);
       las_spawn(L, lp, 0);
     }
     else {
@@ -165,7 +165,7 @@ int las_dedupchildren (lua_State *L, int n) {
 ** ===================================================================
 */
 
-static void onchild (las_Watch *w, las_Future *f) {
+static void onchild (las_Trigger *w, las_Future *f) {
   las_Child *c = (las_Child *)w;
   (void)f;
   c->linked = 0;
@@ -181,8 +181,8 @@ void las_setchildren (lua_State *L, las_Children *all, int n) {
     c->f = (las_Future *)lua_touserdata(L, -1);
     lua_pop(L, 1);
     c->all = all;
-    c->watch.item.type = LAS_WATCH;
-    c->watch.told = onchild;
+    c->trigger.item.type = LAS_TRIGGER;
+    c->trigger.fire = onchild;
     if (c->f->item.state == LAS_PENDING)
       all->left++;
     else
@@ -197,7 +197,7 @@ void las_watchchildren (las_Children *all) {
     las_Child *c = &all->child[i];
     if (c->f->item.state == LAS_PENDING) {
       c->linked = 1;
-      las_append(&c->f->waiters, &c->watch.item);
+      las_append(&c->f->waiters, &c->trigger.item);
     }
   }
 }
@@ -209,7 +209,7 @@ void las_unwatchchildren (las_Children *all) {
     las_Child *c = &all->child[i];
     if (c->linked) {
       c->linked = 0;
-      las_unlink(&c->f->waiters, &c->watch.item);
+      las_unlink(&c->f->waiters, &c->trigger.item);
     }
   }
 }

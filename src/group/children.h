@@ -1,7 +1,7 @@
 /*
 ** children.h
 ** Watching many futures at once, for functions that wait for several.
-** Each child has a watch in its future's list of waiters, and leaves it at
+** Each child has a trigger in its future's list of waiters, and leaves it at
 ** the latest when the watching ends.
 */
 
@@ -13,7 +13,7 @@
 
 
 typedef struct las_Child {
-  las_Watch watch;	/* first; in 'f's list of waiters while 'linked' */
+  las_Trigger trigger;	/* first; in 'f's list of waiters while 'linked' */
   struct las_Children *all;
   las_Future *f;	/* alive: the list it came from */
   int linked;

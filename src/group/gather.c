@@ -90,7 +90,7 @@ static const las_Wait gatherwait = {
 
 
 /* A coroutine that outside code closed leaves its gather to the collector: no
-   watch of it may stay behind, and its task must not wait on. So does a Lua
+   trigger of it may stay behind, and its task must not wait on. So does a Lua
    state that closes; a finalizer may run the loop once more even then. */
 static int gather_gc (lua_State *L) {
   Gather *g = (Gather *)lua_touserdata(L, 1);

@@ -137,7 +137,7 @@ static int core_group_errors (lua_State *L) {
   for (m = g->failed.first; m != NULL; m = m->next) {
     n++;
     m->child->item.flags |= LAS_FSEEN;
-    las_pushanchored(L, g->loop, m->watch.item.slot);
+    las_pushanchored(L, g->loop, m->trigger.item.slot);
     lua_getiuservalue(L, -1, LAS_UVALUE);
     lua_rawseti(L, ERRORS, n);
     lua_rawseti(L, CHILDREN, n);

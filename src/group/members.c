@@ -11,11 +11,11 @@
 
 
 las_Member *las_newmember (struct las_Group *g,
-                           void (*told) (las_Watch *, las_Future *)) {
+                           void (*fire) (las_Trigger *, las_Future *)) {
   las_Member *m = (las_Member *)calloc(1, sizeof(*m));
   if (m != NULL) {
-    m->watch.item.type = LAS_WATCH;
-    m->watch.told = told;
+    m->trigger.item.type = LAS_TRIGGER;
+    m->trigger.fire = fire;
     m->group = g;
   }
   return m;

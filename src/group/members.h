@@ -11,7 +11,7 @@
 
 
 typedef struct las_Member {
-  las_Watch watch;	/* first; in the child's waiters while it is pending.
+  las_Trigger trigger;	/* first; in the child's waiters while it is pending.
 			Its slot anchors a child that failed, and any that a
 			task factory gave; 0: the child has its own */
   struct las_Group *group;	/* alive: it is held while it has members */
@@ -27,9 +27,9 @@ typedef struct las_Members {
   unsigned count;
 } las_Members;
 
-/* A member of the group, whose watch calls 'told'; NULL without memory. */
+/* A member of the group, whose trigger calls 'fire'; NULL without memory. */
 LAS_API las_Member *las_newmember (struct las_Group *g,
-                                   void (*told) (las_Watch *, las_Future *));
+                                   void (*fire) (las_Trigger *, las_Future *));
 
 /* Adds a member at the end of the list. */
 LAS_API void las_addmember (las_Members *ms, las_Member *m);

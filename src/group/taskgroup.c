@@ -1,7 +1,7 @@
 /*
 ** taskgroup.c
 ** Task groups: the children that one block waits for, however they end.
-** Each has a watch in its list of waiters, so that the group learns of its
+** Each has a trigger in its list of waiters, so that the group learns of its
 ** end in C, where nothing can fail; what comes out of it all is Lua's part.
 */
 
@@ -35,9 +35,9 @@
 
 /* The member is needed no more: it may be the next child's. */
 static void discard (las_Group *g, las_Member *m) {
-  if (m->watch.item.slot != 0 && !g->loop->closed)
-    las_release(g->loop, m->watch.item.slot);
-  m->watch.item.slot = 0;
+  if (m->trigger.item.slot != 0 && !g->loop->closed)
+    las_release(g->loop, m->trigger.item.slot);
+  m->trigger.item.slot = 0;
   if (g->spare == NULL && !g->left)
     g->spare = m;
   else
@@ -60,7 +60,7 @@ static void disband (las_Group *g) {
   las_Member *m = las_takemembers(&g->members), *next;
   for (; m != NULL; m = next) {
     next = m->next;
-    las_unlink(&m->child->waiters, &m->watch.item);
+    las_unlink(&m->child->waiters, &m->trigger.item);
     discard(g, m);
   }
 }
@@ -100,7 +100,7 @@ static void dropgroup (las_Resource *r) {
 static const las_ResourceKind groupkind = {.drop = dropgroup};
 
 
-/* As for a Gather: no watch may stay behind, and no task wait on. */
+/* As for a Gather: no trigger may stay behind, and no task wait on. */
 static int group_gc (lua_State *L) {
   las_Group *g = (las_Group *)lua_touserdata(L, 1);
   las_Task *t = g->waiter;
@@ -162,7 +162,7 @@ void las_abortgroup (las_Group *g) {
 }
 
 
-static void onabort (las_Watch *w, las_Future *f) {
+static void onabort (las_Trigger *w, las_Future *f) {
   las_Group *g = (las_Group *)w;
   (void)f;
   g->queued = 0;
@@ -176,8 +176,8 @@ static void onabort (las_Watch *w, las_Future *f) {
    though not before its turn. A task that nothing else holds leaves its
    anchor to the group. */
 static void fail (las_Group *g, las_Member *m) {
-  if (m->watch.item.slot == 0) {
-    m->watch.item.slot = m->child->item.slot;
+  if (m->trigger.item.slot == 0) {
+    m->trigger.item.slot = m->child->item.slot;
     m->child->item.slot = 0;
   }
   las_addmember(&g->failed, m);
@@ -188,7 +188,7 @@ static void fail (las_Group *g, las_Member *m) {
 }
 
 
-static void onchild (las_Watch *w, las_Future *f) {
+static void onchild (las_Trigger *w, las_Future *f) {
   las_Member *m = (las_Member *)w;
   las_Group *g = m->group;
   las_removemember(&g->members, m);
@@ -218,7 +218,7 @@ static void onchild (las_Watch *w, las_Future *f) {
 /* Has the group all that one more member needs? 'own': a slot of its own */
 static int isprepared (const las_Group *g, int own) {
   return g->spare != NULL && g->abort.item.slot != 0 &&
-         (!own || g->spare->watch.item.slot != 0);
+         (!own || g->spare->trigger.item.slot != 0);
 }
 
 
@@ -233,8 +233,8 @@ static void prepare (lua_State *L, las_Group *g, int own) {
   }
   if (g->abort.item.slot == 0)
     g->abort.item.slot = las_reserve(L, g->loop);
-  if (own && g->spare->watch.item.slot == 0)
-    g->spare->watch.item.slot = las_reserve(L, g->loop);
+  if (own && g->spare->trigger.item.slot == 0)
+    g->spare->trigger.item.slot = las_reserve(L, g->loop);
 }
 
 
@@ -254,10 +254,10 @@ static las_Member *takemember (lua_State *L, las_Group *g, las_Future *f,
   m->child = f;
   m->starting = 0;
   if (own)
-    las_fill(L, g->loop, m->watch.item.slot, -1);
-  else if (m->watch.item.slot != 0) {
-    las_release(g->loop, m->watch.item.slot);
-    m->watch.item.slot = 0;
+    las_fill(L, g->loop, m->trigger.item.slot, -1);
+  else if (m->trigger.item.slot != 0) {
+    las_release(g->loop, m->trigger.item.slot);
+    m->trigger.item.slot = 0;
   }
   if (!g->held) {
     las_fill(L, g->loop, g->abort.item.slot, 1);
@@ -276,7 +276,7 @@ static void join (lua_State *L, las_Group *g, las_Future *f, int own,
   m->starting = (ready != NULL && ready->item.state == LAS_PENDING);
   if (f->item.state == LAS_PENDING) {
     las_addmember(&g->members, m);
-    las_append(&f->waiters, &m->watch.item);
+    las_append(&f->waiters, &m->trigger.item);
     if (las_unlikely(g->aborting))  /* it began eagerly, and ended the group */
       las_cancel(f);
     return;
@@ -395,7 +395,7 @@ static void insertstarted (lua_State *L) {
 static int core_group_start (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   las_Future *ready = las_checkfuture(L, READY);
-  int islist = lua_istable(L, BODY) && !las_isthing(L, BODY);
+  int islist = lua_istable(L, BODY) && !las_isobject(L, BODY);
   if (islist) {
     las_argcheck(L, lua_gettop(L) == STARTED, BODY + 1, "no argument expected"
                     " beside a list");
@@ -418,7 +418,8 @@ static las_Member *memberof (las_Group *g, const las_Future *f) {
   if (it != NULL) {
     do {
       las_Member *m = (las_Member *)it;
-      if (it->type == LAS_WATCH && m->watch.told == onchild && m->group == g)
+      if (it->type == LAS_TRIGGER && m->trigger.fire == onchild &&
+          m->group == g)
         return m;
       it = it->u.list.next;
     } while (it != f->waiters);
@@ -452,8 +453,8 @@ static int newgroup (lua_State *L, las_Task *t, int level) {
   las_Group *g;
   g = (las_Group *)lua_newuserdatauv(L, sizeof(*g), LAS_NGROUP);
   memset(g, 0, sizeof(*g));
-  g->abort.item.type = LAS_WATCH;
-  g->abort.told = onabort;
+  g->abort.item.type = LAS_TRIGGER;
+  g->abort.fire = onabort;
   g->resource.kind = &groupkind;
   g->loop = t->f.loop;
   g->parent = t;

@@ -14,7 +14,7 @@
 
 
 typedef struct las_Group {
-  las_Watch abort;	/* first; in the ready queue while 'queued'. Its slot
+  las_Trigger abort;	/* first; in the ready queue while 'queued'. Its slot
 			anchors the group while 'held' */
   las_Resource resource;	/* on the loop while 'held' */
   las_Loop *loop;	/* alive: user value LOOP */

@@ -27,7 +27,7 @@
 
 
 typedef struct Timeout {
-  las_Watch watch;	/* first; in the heap while ARMED */
+  las_Trigger trigger;	/* first; in the heap while ARMED */
   las_Loop *loop;
   las_Task *task;	/* alive: the scope is on its stack until closed */
   lua_Number when;	/* seconds of the loop's clock */
@@ -45,7 +45,7 @@ enum {IDLE, ARMED, EXPIRED, CLOSED, LATE};  /* LATE: closed after expiry */
 enum {LOOP = 1, TASK, NUSER = TASK};
 
 
-static void onexpired (las_Watch *w, las_Future *f) {
+static void onexpired (las_Trigger *w, las_Future *f) {
   Timeout *s = (Timeout *)w;
   (void)f;
   s->phase = EXPIRED;
@@ -69,7 +69,7 @@ static void pushreason (lua_State *L, const las_Reason *r) {
 static void disarm (Timeout *s) {
   if (s->phase == ARMED) {
     if (!s->loop->closed)
-      las_heapremove(&s->loop->clock.heap, &s->watch.item);
+      las_heapremove(&s->loop->clock.heap, &s->trigger.item);
     s->phase = IDLE;
   }
 }
@@ -84,7 +84,7 @@ static void arm (lua_State *L, Timeout *s) {
     return;
   if (!las_heapreserve(&lp->clock.heap))
     luaL_error(L, "not enough memory");
-  las_heapadd(&lp->clock.heap, &s->watch.item, when);
+  las_heapadd(&lp->clock.heap, &s->trigger.item, when);
   if (when <= now)
     las_pollsoon(lp);
   s->phase = ARMED;
@@ -97,8 +97,8 @@ static int newtimeout (lua_State *L, las_Task *t, int level, int nodeadline,
   las_Loop *lp = t->f.loop;
   Timeout *s = (Timeout *)lua_newuserdatauv(L, sizeof(*s), NUSER);
   memset(s, 0, sizeof(*s));
-  s->watch.item.type = LAS_WATCH;
-  s->watch.told = onexpired;
+  s->trigger.item.type = LAS_TRIGGER;
+  s->trigger.fire = onexpired;
   s->loop = lp;
   s->task = t;
   s->when = when;
@@ -219,7 +219,7 @@ static int waitnotime (lua_State *L, las_Future *f) {
 static int pushcallee (lua_State *L) {
   if (!lua_isthread(L, AW) && !las_isawaitable(L, AW)) {
     lua_pushvalue(L, AW);
-    las_tobody(L, lua_gettop(L), AW);
+    las_asbody(L, lua_gettop(L), AW);
     lua_insert(L, CALLEE);
     return lua_gettop(L) - CALLEE;
   }

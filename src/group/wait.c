@@ -30,7 +30,7 @@ enum Until {
 };
 
 typedef struct WaitSet {
-  las_Watch alarm;	/* first; in the heap while 'armed' */
+  las_Trigger alarm;	/* first; in the heap while 'armed' */
   las_Loop *loop;	/* alive: user value LOOP */
   las_Task *task;	/* the task that waits here, while it does */
   las_List finished;	/* children, in the order they finished */
@@ -79,14 +79,14 @@ static void wakeup (WaitSet *s) {
 
 static void onchild (las_Children *all, las_Child *child) {
   WaitSet *s = las_owner(all, WaitSet, all);
-  las_append(&s->finished, &child->watch.item);
+  las_append(&s->finished, &child->trigger.item);
   if (child->f->item.state == LAS_FAILED)
     s->failed = 1;
   wakeup(s);
 }
 
 
-static void onalarm (las_Watch *w, las_Future *f) {
+static void onalarm (las_Trigger *w, las_Future *f) {
   WaitSet *s = (WaitSet *)w;
   (void)f;
   s->armed = 0;
@@ -147,7 +147,7 @@ static const las_Wait nextwait = {
 };
 
 
-/* As for a Gather: no watch may stay behind, and no task wait on. */
+/* As for a Gather: no trigger may stay behind, and no task wait on. */
 static int waitset_gc (lua_State *L) {
   WaitSet *s = (WaitSet *)lua_touserdata(L, 1);
   las_Task *t = s->task;
@@ -222,8 +222,8 @@ static WaitSet *newset (lua_State *L, las_Loop *lp, int n,
   size_t size = las_childrensize(WaitSet, n);
   WaitSet *s = (WaitSet *)lua_newuserdatauv(L, size, NUSER);
   memset(s, 0, size);
-  s->alarm.item.type = LAS_WATCH;
-  s->alarm.told = onalarm;
+  s->alarm.item.type = LAS_TRIGGER;
+  s->alarm.fire = onalarm;
   s->loop = lp;
   s->until = (uint8_t)until;
   s->all.done = onchild;
@@ -320,7 +320,7 @@ static int asyncio_wait (lua_State *L) {
 static int give (lua_State *L, WaitSet *s) {
   las_Child *child = (las_Child *)s->finished;
   lua_Integer i = (child - s->all.child) + 1;
-  las_unlink(&s->finished, &child->watch.item);
+  las_unlink(&s->finished, &child->trigger.item);
   lua_getiuservalue(L, 1, CHILDREN);
   lua_rawgeti(L, -1, i);
   lua_pushnil(L);

@@ -76,16 +76,16 @@ static void onsignal (int sig) {
 
 static void onwoken (las_Waker *w, las_Loop *lp) {
   Dump *d = las_owner(w, Dump, waker);
-  if (d->asked && !d->job.watch.item.phase) {
-    d->job.watch.item.phase = 1;
-    las_queue(lp, &d->job.watch.item);
+  if (d->asked && !d->job.trigger.item.phase) {
+    d->job.trigger.item.phase = 1;
+    las_queue(lp, &d->job.trigger.item);
   }
 }
 
 
 static int runjob (lua_State *L) {
   las_Job *job = (las_Job *)lua_touserdata(L, 1);
-  job->watch.item.phase = 0;
+  job->trigger.item.phase = 0;
   return calldump(L);
 }
 
@@ -116,7 +116,7 @@ static Dump *newdump (lua_State *L, las_Loop *lp, int sig) {
     luaL_error(L, "not enough memory");
   d->res.kind = &kind;
   d->waker.woken = onwoken;
-  d->job.watch.item.type = LAS_JOB;
+  d->job.trigger.item.type = LAS_JOB;
   d->job.run = runjob;
   d->loop = lp;
   d->sig = sig;

@@ -90,7 +90,7 @@ static int watchreport (lua_State *L) {
 static int reportended (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_State *A = lp->anchors.thread;
-  watching(lp)->job.watch.item.phase = 0;
+  watching(lp)->job.trigger.item.phase = 0;
   lua_createtable(L, 0, 2);
   lua_pushvalue(A, LAS_AWATCHED);
   lua_xmove(A, L, 1);
@@ -155,7 +155,8 @@ static void slice (lua_State *L, las_Loop *lp) {
 
 
 static void actwatch (lua_State *L, las_Loop *lp, lua_Debug *ar) {
-  int asked = (watching(lp)->step == watching(lp)->seen) ? watching(lp)->alarm : 0;
+  int isseen = (watching(lp)->step == watching(lp)->seen);
+  int asked = isseen ? watching(lp)->alarm : 0;
   (void)ar;
   watching(lp)->alarm = 0;
   if (asked & REPORT) {
@@ -336,7 +337,7 @@ static void setlimit (las_Loop *lp);
    anything else runs. */
 static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
   lua_State *A = lp->anchors.thread;
-  las_Item *job = &watching(lp)->job.watch.item;
+  las_Item *job = &watching(lp)->job.trigger.item;
   watching(lp)->alarm = 0;
   if (job->phase) {  /* two in one poll */
     tellname(lp);

@@ -58,7 +58,7 @@ static void onpoll (uv_poll_t *poll, int status, int events) {
   k->ready = 1;
   if (!s->queued) {
     s->queued = 1;
-    las_queue(s->loop, &s->job.watch.item);
+    las_queue(s->loop, &s->job.trigger.item);
   }
 }
 
@@ -94,7 +94,7 @@ void las_endstarving (las_Listener *s) {
 }
 
 
-static void onretry (las_Watch *w, las_Future *f) {
+static void onretry (las_Trigger *w, las_Future *f) {
   (void)f;
   w->item.phase = 0;
   las_endstarving(las_owner(w, las_Listener, retry));
@@ -102,7 +102,7 @@ static void onretry (las_Watch *w, las_Future *f) {
 
 
 /* Firing has unlinked it: it stands in the list again as long as it starves. */
-static void onroom (las_Watch *w, las_Future *f) {
+static void onroom (las_Trigger *w, las_Future *f) {
   las_Listener *s = las_owner(w, las_Listener, freed);
   (void)f;
   las_append(&las_shared(s->loop)->freed, &w->item);
@@ -198,7 +198,7 @@ static int waslost (lua_State *L, int i, const las_Stream *st) {
 }
 
 
-static void onhandled (las_Watch *w, las_Future *f) {
+static void onhandled (las_Trigger *w, las_Future *f) {
   las_Stream *st = las_owner(w, las_Stream, done);
   lua_State *A = f->loop->anchors.thread;
   int lost;
@@ -252,8 +252,8 @@ static void join (las_Listener *s, las_Stream *st) {
   s->refs++;
   s->nopen++;
   st->refs++;
-  st->done.item.type = LAS_WATCH;
-  st->done.told = onhandled;
+  st->done.item.type = LAS_TRIGGER;
+  st->done.fire = onhandled;
 }
 
 
@@ -403,9 +403,9 @@ static void acceptbatch (lua_State *L, las_Listener *s, las_Socket *k) {
 
 
 void las_letgolistener (las_Listener *s) {
-  if (s->job.watch.item.slot != 0)
-    las_release(s->loop, s->job.watch.item.slot);
-  s->job.watch.item.slot = 0;
+  if (s->job.trigger.item.slot != 0)
+    las_release(s->loop, s->job.trigger.item.slot);
+  s->job.trigger.item.slot = 0;
 }
 
 
@@ -414,7 +414,7 @@ static int runaccept (lua_State *L) {
   las_Listener *s = las_owner(lua_touserdata(L, 1), las_Listener, job);
   las_Socket *k;
   s->queued = 0;
-  las_pushanchored(L, s->loop, s->job.watch.item.slot);
+  las_pushanchored(L, s->loop, s->job.trigger.item.slot);
   if (s->closed)
     las_letgolistener(s);
   if (!s->serving)
@@ -436,9 +436,9 @@ static int runaccept (lua_State *L) {
 
 void las_initlistener (las_Listener *s) {
   s->refs = 1;
-  s->job.watch.item.type = LAS_JOB;
+  s->job.trigger.item.type = LAS_JOB;
   s->job.run = runaccept;
-  s->retry.item.type = s->freed.item.type = LAS_WATCH;
-  s->retry.told = onretry;
-  s->freed.told = onroom;
+  s->retry.item.type = s->freed.item.type = LAS_TRIGGER;
+  s->retry.fire = onretry;
+  s->freed.fire = onroom;
 }

@@ -27,8 +27,8 @@ typedef struct las_Socket {
 
 typedef struct las_Listener {
   las_Job job;		/* accepts; stands in the ready queue if 'queued' */
-  las_Watch retry;	/* in the heap while 'starved' */
-  las_Watch freed;	/* in the loop's list while 'starved' */
+  las_Trigger retry;	/* in the heap while 'starved' */
+  las_Trigger freed;	/* in the loop's list while 'starved' */
   las_Resource res;
   las_Loop *loop;	/* NULL once the loop has closed */
   las_Socket *sockets;

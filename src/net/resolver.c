@@ -142,7 +142,8 @@ static void deliver (las_Message *msg, las_Loop *lp);
 /* Gives threads to those first in the queue, as far as there are any. Where
    no single one is to be had the loop does the work itself. */
 static void startqueued (las_Loop *lp) {
-  while (las_shared(lp)->lookups.first != NULL && las_shared(lp)->lookups.nthreads < MAXTHREADS) {
+  while (las_shared(lp)->lookups.first != NULL &&
+         las_shared(lp)->lookups.nthreads < MAXTHREADS) {
     Lookup *q = las_shared(lp)->lookups.first;
     q->msg.deliver = deliver;
     q->mailbox = las_holdmailbox(lp);

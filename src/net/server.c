@@ -119,7 +119,7 @@ static int core_new_server (lua_State *L) {
   las_Listener *s;
   Box *box;
   lua_settop(L, 5);
-  if (!las_tobody(L, 1, 1) || lua_isthread(L, 1))
+  if (!las_asbody(L, 1, 1) || lua_isthread(L, 1))
     return luaL_typeerror(L, 1, "function");
   box = (Box *)lua_newuserdatauv(L, sizeof(*box), LAS_NSERVER);
   box->server = NULL;
@@ -140,7 +140,7 @@ static int core_new_server (lua_State *L) {
   s->max = (size_t)lua_tointeger(L, 4);
   s->keepalive = (uint8_t)lua_toboolean(L, 5);
   s->closed = 1;
-  s->job.watch.item.slot = las_anchor(L, lp, -1);
+  s->job.trigger.item.slot = las_anchor(L, lp, -1);
   if (las_openshared(lp) != 0)
     return luaL_error(L, "not enough memory");
   s->loop = lp;

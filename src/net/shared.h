@@ -21,7 +21,7 @@ typedef struct las_Shared {
     const char *p;
     size_t n;
   } fresh;
-  las_List freed;	/* watches to be told when a descriptor was closed */
+  las_List freed;	/* triggers to fire when a descriptor was closed */
   struct {		/* name look-ups */
     struct las_Lookup *first, *last;	/* those that wait for a thread */
     uint32_t nthreads;	/* those that have one, left by their tasks too */

@@ -40,7 +40,7 @@ void las_unref (las_Stream *s) {
 
 static void dropclosed (las_Resource *res) {
   las_Stream *s = las_owner(res, las_Stream, res);
-  s->done.told = NULL;
+  s->done.fire = NULL;
   las_unref(s);
 }
 
@@ -54,7 +54,7 @@ static void firefreed (las_Loop *lp) {
   while (*freed != NULL) {
     las_Item *it = *freed;
     las_unlink(freed, it);
-    las_tell(lp, it, NULL);
+    las_fire(lp, it, NULL);
   }
 }
 
@@ -64,7 +64,7 @@ static void onclosed (uv_handle_t *h) {
   las_Loop *lp = s->loop;
   s->closed = 1;
   if (lp != NULL) {
-    if (s->done.told == NULL)
+    if (s->done.fire == NULL)
       las_disown(lp, &s->res);
     else
       s->res.kind = &handlingkind;
@@ -81,7 +81,7 @@ static void onclosed (uv_handle_t *h) {
 
 
 void las_handled (las_Loop *lp, las_Stream *s) {
-  s->done.told = NULL;
+  s->done.fire = NULL;
   if (s->closed)
     las_disown(lp, &s->res);
   las_unref(s);
@@ -96,8 +96,8 @@ static void drop (las_Resource *res) {
   s->drains = s->closers = NULL;
   s->connecting = NULL;
   s->sink->gone(s);
-  if (s->done.told != NULL) {  /* it will never be told */
-    s->done.told = NULL;
+  if (s->done.fire != NULL) {  /* it will never fire */
+    s->done.fire = NULL;
     s->refs--;
   }
   if (!uv_is_closing(&s->uv.handle))

@@ -46,7 +46,7 @@ struct las_Stream {
   las_Task *connecting;	/* the task that waits for the connection */
   size_t unsent;	/* accepted and not yet the kernel's, bytes */
   uint32_t high, low;	/* water marks of 'unsent' */
-  las_Watch done;	/* of a server's: fires at the end of the handler; its
+  las_Trigger done;	/* of a server's: fires at the end of the handler; its
 			function is NULL when none runs */
   las_Peer peer;	/* known also when the system has forgotten it */
   int werr;		/* libuv's, once writing failed */

@@ -57,7 +57,7 @@ static int makelate (lua_State *L) {
 static void runnow (las_Loop *lp, lua_CFunction f) {
   las_Job job;
   memset(&job, 0, sizeof(job));
-  job.watch.item.type = LAS_JOB;
+  job.trigger.item.type = LAS_JOB;
   job.run = f;
   lp->run.spared = 1;
   las_runjob(lp, &job);
@@ -71,7 +71,8 @@ void las_breakwait (las_Loop *lp, enum las_Break why) {
   else if (why == LAS_LIMITREACHED)
     runnow(lp, makelate);
   lp->run.deadlocked = 1;
-  if (lp->run.main->item.type == LAS_TASK && lp->run.main->item.phase == LAS_PARKED)
+  if (lp->run.main->item.type == LAS_TASK &&
+      lp->run.main->item.phase == LAS_PARKED)
     las_throw((las_Task *)lp->run.main);
   else
     lp->run.stop = 1;

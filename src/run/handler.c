@@ -19,7 +19,7 @@ static int loop_set_exception_handler (lua_State *L) {
   luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
                    "function or nil");
   lua_settop(L, 2);
-  las_tobody(L, 2, 2);
+  las_asbody(L, 2, 2);
   lua_setiuservalue(L, 1, LAS_LHANDLER);
   return 0;
 }

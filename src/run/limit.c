@@ -36,7 +36,8 @@ static const las_Deed late = {
 static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   int islate = (lp->run.limit != 0 && uv_hrtime() >= lp->run.limit &&
                 lp->stats.turns == lp->run.lateturn && !lp->run.spared);
-  int ismain = islate && lp->run.main != NULL && lp->now.task == (void *)lp->run.main;
+  int ismain = islate && lp->run.main != NULL &&
+               lp->now.task == (void *)lp->run.main;
   int level = 0;
   if (islate && lp->run.overdue)
     las_armhook(lp, L, &late);

@@ -33,7 +33,8 @@ static void settimer (las_Loop *lp, uint64_t when) {
   uint64_t now;
   uv_update_time(&lp->uv);
   now = uv_now(&lp->uv);
-  uv_timer_start(&lp->clock.timer, ontimer, (target > now) ? target - now : 0, 0);
+  uv_timer_start(&lp->clock.timer, ontimer,
+                 (target > now) ? target - now : 0, 0);
 }
 
 

@@ -17,7 +17,7 @@
 #include "run/turn.h"
 
 
-static void onmaindone (las_Watch *w, las_Future *f) {
+static void onmaindone (las_Trigger *w, las_Future *f) {
   (void)f;
   las_owner(w, las_Loop, run.maindone)->run.stop = 1;
 }
@@ -47,8 +47,8 @@ static int loop_run_forever (lua_State *L) {
 /* Runs until the future is done, or something stops the loop. */
 static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
                       enum las_SigintMode mode) {
-  lp->run.maindone.item.type = LAS_WATCH;
-  lp->run.maindone.told = onmaindone;
+  lp->run.maindone.item.type = LAS_TRIGGER;
+  lp->run.maindone.fire = onmaindone;
   las_append(&f->waiters, &lp->run.maindone.item);
   lp->run.main = f;
   lp->run.ending = (mode == LAS_SIGENDING);

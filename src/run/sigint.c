@@ -51,7 +51,7 @@ static void onsigint (int sig) {
     if (lp->now.co != NULL)
       las_armhook(lp, lp->now.co, &interrupt);
     else if (lp->run.sigcancel && lp->L != NULL)
-      las_armhook(lp, lp->L, &interrupt);  /* the second one: a callback may be busy */
+      las_armhook(lp, lp->L, &interrupt);  /* a callback may be busy */
   }
   uv_async_send(&lp->mail.async);
   errno = saved;

@@ -31,7 +31,8 @@
 
 static void runready (las_Loop *lp) {
   size_t n = lp->ready.n;  /* what comes meanwhile waits for the next turn */
-  atomic_store_explicit(&lp->stats.turns, lp->stats.turns + 1, memory_order_relaxed);
+  atomic_store_explicit(&lp->stats.turns, lp->stats.turns + 1,
+                        memory_order_relaxed);
   lp->budget.ticks += (unsigned)n;
   for (; n > 0 && lp->ready.first != NULL; n--) {
     las_Item *it = lp->ready.first;
@@ -39,8 +40,8 @@ static void runready (las_Loop *lp) {
     lp->ready.n--;
     if (las_likely(it->type == LAS_TASK))
       las_step(lp, (las_Task *)it);
-    else if (it->type == LAS_WATCH)
-      las_tell(lp, it, NULL);
+    else if (it->type == LAS_TRIGGER)
+      las_fire(lp, it, NULL);
     else
       las_runjob(lp, (las_Job *)it);
   }
@@ -48,7 +49,7 @@ static void runready (las_Loop *lp) {
 
 
 /* Callbacks come in the order of their deadlines, but only the next turn calls
-   them: what is told at once and was due later comes after that turn. */
+   them: what fires at once and was due later comes after that turn. */
 static void firedue (las_Loop *lp) {
   uint64_t now;
   int called = 0;
@@ -57,13 +58,13 @@ static void firedue (las_Loop *lp) {
   now = las_now(lp);
   while (lp->clock.heap.n > 0 && lp->clock.heap.v[0].when <= now) {
     las_Item *it = las_heaptop(&lp->clock.heap);
-    if (it->type == LAS_WATCH && called) {
+    if (it->type == LAS_TRIGGER && called) {
       las_pollsoon(lp);
       return;
     }
     called |= (it->type == LAS_JOB);
     las_heapremove(&lp->clock.heap, it);
-    las_tell(lp, it, NULL);
+    las_fire(lp, it, NULL);
   }
 }
 
@@ -78,7 +79,8 @@ static void firedue (las_Loop *lp) {
 
 /* Can nothing outside ever wake the loop? */
 static int isdead (las_Loop *lp) {
-  return lp->ready.n == 0 && lp->clock.heap.n == 0 && lp->budget.busy == 0 && !lp->run.stop &&
+  return lp->ready.n == 0 && lp->clock.heap.n == 0 &&
+         lp->budget.busy == 0 && !lp->run.stop &&
          !uv_loop_alive(&lp->uv);
 }
 
@@ -120,7 +122,8 @@ static void turn (las_Loop *lp) {
   runready(lp);
   if (las_unlikely(lp->run.interrupted))
     las_takesigint(lp);
-  if (lp->ready.n > 0 && !lp->run.stop && !las_mustpoll(lp, lp->stats.turns % 8 == 0))
+  if (lp->ready.n > 0 && !lp->run.stop &&
+      !las_mustpoll(lp, lp->stats.turns % 8 == 0))
     return;
   hasmain = lp->run.main != NULL && lp->run.main->item.state == LAS_PENDING;
   if (hasmain && islate(lp))  /* before a deadlock, which may be caught */

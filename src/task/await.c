@@ -33,7 +33,7 @@ las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i, int arg) {
   }
   else {
     lua_pushvalue(L, i);
-    las_tobody(L, lua_gettop(L), arg);
+    las_asbody(L, lua_gettop(L), arg);
     f = las_spawn(L, lp, 0);
   }
   lua_replace(L, i);

@@ -35,7 +35,7 @@ int las_isfresh (lua_State *co) {
 }
 
 
-int las_tobody (lua_State *L, int i, int arg) {
+int las_asbody (lua_State *L, int i, int arg) {
   switch (lua_type(L, i)) {
     case LUA_TFUNCTION:
       if (las_unlikely(lua_tocfunction(L, i) == callasync)) {
@@ -87,7 +87,7 @@ void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg) {
     lua_pop(L, 1);
   else {
     lua_pushvalue(L, i);
-    if (!las_tobody(L, lua_gettop(L), arg))
+    if (!las_asbody(L, lua_gettop(L), arg))
       las_typeerror(L, i, arg, "awaitable or function");
     lua_pop(L, 1);
   }
@@ -113,7 +113,7 @@ void las_checknoargs (lua_State *L, int first, int arg) {
 }
 
 
-int las_isthing (lua_State *L, int i) {
+int las_isobject (lua_State *L, int i) {
   if (las_getawait(L, i)) {
     lua_pop(L, 1);
     return 1;
@@ -139,7 +139,7 @@ static int core_body (lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
   if (lua_isfunction(L, 1))
-    las_tobody(L, 1, 1);
+    las_asbody(L, 1, 1);
   return 1;
 }
 

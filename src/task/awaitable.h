@@ -12,7 +12,7 @@
 /* Can what stands at stack index 'i' be a task's body? A function or a fresh
    coroutine can; a coroutine function is replaced by its own body. Raises an
    argument error for 'arg' if the coroutine is not fresh. */
-LAS_API int las_tobody (lua_State *L, int i, int arg);
+LAS_API int las_asbody (lua_State *L, int i, int arg);
 /* Closes a coroutine object at 'i', or the first thing in a list there, that
    will never run. */
 LAS_API void las_discardbody (lua_State *L, int i);
@@ -25,7 +25,7 @@ LAS_API void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg);
    the table that they come from, or 0. */
 LAS_API void las_checknoargs (lua_State *L, int first, int arg);
 /* Is the table at 'i' an awaitable or callable one, and so not a list? */
-LAS_API int las_isthing (lua_State *L, int i);
+LAS_API int las_isobject (lua_State *L, int i);
 
 /* Is the coroutine a coroutine object: a function with its arguments on the
    stack, nothing run, and not the coroutine of a task? */

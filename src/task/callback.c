@@ -23,7 +23,7 @@
 
 #define MAXVALUES	200	/* arguments as user values; more go in a table */
 
-/* job.watch.item.phase of a handle */
+/* job.trigger.item.phase of a handle */
 enum {
   IDLE,		/* it was called */
   QUEUED,	/* in the ready queue */
@@ -43,7 +43,7 @@ typedef struct Handle {
   uint64_t when;	/* of a timer handle, nanoseconds */
   int nargs;
   uint8_t packed;	/* are the arguments in a table? */
-  uint8_t weak;		/* is a callback of a future: held only once told */
+  uint8_t weak;		/* is a callback of a future: held only once it fires */
   uint8_t once;		/* is one: its future must not keep it when it ran */
   uint8_t finalized;	/* was it once? */
 } Handle;
@@ -118,17 +118,17 @@ static int handle_run (lua_State *L) {
   Handle *h = (Handle *)lua_touserdata(L, 1);
   las_Loop *lp = h->loop;
   int handle, status, contexts = lp->S->contexts;
-  if (las_unlikely(h->job.watch.item.phase == DUE)) {
-    las_queue(lp, &h->job.watch.item);
+  if (las_unlikely(h->job.trigger.item.phase == DUE)) {
+    las_queue(lp, &h->job.trigger.item);
     lua_gc(L, LUA_GCSTEP, 0);  /* brings its finalizer nearer */
     return 0;
   }
-  las_pushanchored(L, lp, h->job.watch.item.slot);
-  las_release(lp, h->job.watch.item.slot);
-  h->job.watch.item.slot = 0;
-  if (h->job.watch.item.phase == CANCELLED)
+  las_pushanchored(L, lp, h->job.trigger.item.slot);
+  las_release(lp, h->job.trigger.item.slot);
+  h->job.trigger.item.slot = 0;
+  if (h->job.trigger.item.phase == CANCELLED)
     return 0;
-  h->job.watch.item.phase = IDLE;
+  h->job.trigger.item.phase = IDLE;
   handle = lua_gettop(L);
   luaL_checkstack(L, h->nargs + 8, NULL);
   if (las_unlikely(contexts)) {
@@ -159,7 +159,7 @@ static int handle_run (lua_State *L) {
 
 
 /* Its deadline has come, or its future is done. */
-static void handle_told (las_Watch *w, las_Future *f) {
+static void handle_told (las_Trigger *w, las_Future *f) {
   Handle *h = (Handle *)w;
   (void)f;
   if (las_unlikely(h->loop->closed)) {
@@ -192,10 +192,10 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
   luaL_checkstack(L, 8, NULL);
   h = (Handle *)lua_newuserdatauv(L, sizeof(*h), nuser + contexts);
   memset(h, 0, sizeof(*h));
-  h->job.watch.item.type = LAS_JOB;
-  h->job.watch.told = handle_told;
+  h->job.trigger.item.type = LAS_JOB;
+  h->job.trigger.fire = handle_told;
   h->job.run = handle_run;
-  h->job.watch.item.phase = IDLE;
+  h->job.trigger.item.phase = IDLE;
   h->loop = lp;
   h->nargs = n;
   h->packed = (uint8_t)packed;
@@ -225,7 +225,7 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
 
 /* A coroutine function is replaced by its body. */
 static void checkcallable (lua_State *L, int i) {
-  if (!las_iscallable(L, i) || !las_tobody(L, i, i))
+  if (!las_iscallable(L, i) || !las_asbody(L, i, i))
     luaL_typeerror(L, i, "function");
 }
 
@@ -234,9 +234,9 @@ static void callsoon (lua_State *L, las_Loop *lp) {
   Handle *h;
   checkcallable(L, 2);
   h = newhandle(L, lp, 2, LAS_THANDLE);
-  h->job.watch.item.slot = las_anchor(L, lp, -1);
-  h->job.watch.item.phase = QUEUED;
-  las_queue(lp, &h->job.watch.item);
+  h->job.trigger.item.slot = las_anchor(L, lp, -1);
+  h->job.trigger.item.phase = QUEUED;
+  las_queue(lp, &h->job.trigger.item);
 }
 
 
@@ -265,10 +265,10 @@ static int calltimed (lua_State *L, las_Loop *lp, uint64_t when) {
   las_noteorigin(L, lp, -1);
   if (!las_heapreserve(&lp->clock.heap))
     return luaL_error(L, "not enough memory");
-  h->job.watch.item.slot = las_anchor(L, lp, -1);
-  h->job.watch.item.phase = TIMED;
+  h->job.trigger.item.slot = las_anchor(L, lp, -1);
+  h->job.trigger.item.phase = TIMED;
   h->when = when;
-  las_heapadd(&lp->clock.heap, &h->job.watch.item, when);
+  las_heapadd(&lp->clock.heap, &h->job.trigger.item, when);
   return 1;
 }
 
@@ -299,9 +299,9 @@ static int future_add_done_callback (lua_State *L) {
   lua_pushvalue(L, 1);
   h = newhandle(L, lp, 2, LAS_TCALLBACK);  /* at 4 */
   if (f->item.state != LAS_PENDING) {
-    h->job.watch.item.slot = las_anchor(L, lp, 4);
-    h->job.watch.item.phase = QUEUED;
-    las_queue(lp, &h->job.watch.item);
+    h->job.trigger.item.slot = las_anchor(L, lp, 4);
+    h->job.trigger.item.phase = QUEUED;
+    las_queue(lp, &h->job.trigger.item);
   }
   else {
     if (las_getextra(L, 1, LAS_XCALLBACKS) == LUA_TNIL) {
@@ -312,10 +312,10 @@ static int future_add_done_callback (lua_State *L) {
     }
     lua_pushvalue(L, 4);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    h->job.watch.item.slot = las_anchorweak(L, lp, 4);
-    h->job.watch.item.phase = AWAITING;
+    h->job.trigger.item.slot = las_anchorweak(L, lp, 4);
+    h->job.trigger.item.phase = AWAITING;
     h->weak = h->once = 1;
-    las_append(&f->waiters, &h->job.watch.item);
+    las_append(&f->waiters, &h->job.trigger.item);
   }
   return 0;
 }
@@ -323,10 +323,10 @@ static int future_add_done_callback (lua_State *L) {
 
 /* The callback leaves its future. */
 static void unawait (las_Future *f, Handle *h) {
-  las_unlink(&f->waiters, &h->job.watch.item);
-  las_release(h->loop, h->job.watch.item.slot);
-  h->job.watch.item.slot = 0;
-  h->job.watch.item.phase = IDLE;
+  las_unlink(&f->waiters, &h->job.trigger.item);
+  las_release(h->loop, h->job.trigger.item.slot);
+  h->job.trigger.item.slot = 0;
+  h->job.trigger.item.phase = IDLE;
 }
 
 
@@ -387,21 +387,21 @@ static Handle *checkhandle (lua_State *L) {
 /* handle:cancel(): forgets function and arguments at once */
 static int handle_cancel (lua_State *L) {
   Handle *h = checkhandle(L);
-  if (h->job.watch.item.phase == CANCELLED)
+  if (h->job.trigger.item.phase == CANCELLED)
     return 0;
-  if (h->job.watch.item.phase == TIMED && !h->loop->closed) {
-    las_heapremove(&h->loop->clock.heap, &h->job.watch.item);
-    las_release(h->loop, h->job.watch.item.slot);
-    h->job.watch.item.slot = 0;
+  if (h->job.trigger.item.phase == TIMED && !h->loop->closed) {
+    las_heapremove(&h->loop->clock.heap, &h->job.trigger.item);
+    las_release(h->loop, h->job.trigger.item.slot);
+    h->job.trigger.item.slot = 0;
   }
-  h->job.watch.item.phase = CANCELLED;
+  h->job.trigger.item.phase = CANCELLED;
   forget(L, 1, h);
   return 0;
 }
 
 
 static int handle_cancelled (lua_State *L) {
-  lua_pushboolean(L, checkhandle(L)->job.watch.item.phase == CANCELLED);
+  lua_pushboolean(L, checkhandle(L)->job.trigger.item.phase == CANCELLED);
   return 1;
 }
 
@@ -418,7 +418,7 @@ static int handle_tostring (lua_State *L) {
     "done", "ready", "scheduled", "waiting", "cancelled", "ready"
   };
   Handle *h = checkhandle(L);
-  const char *phase = phases[h->job.watch.item.phase];
+  const char *phase = phases[h->job.trigger.item.phase];
   lua_Debug ar;
   lua_getiuservalue(L, 1, FUNCTION);
   if (lua_isfunction(L, -1)) {
@@ -441,16 +441,16 @@ static int callback_gc (lua_State *L) {
   if (lp->closed)
     return 0;
   lua_settop(L, 1);
-  if (h->job.watch.item.phase == DUE) {
-    las_fill(L, lp, h->job.watch.item.slot, 1);
-    h->job.watch.item.phase = QUEUED;
+  if (h->job.trigger.item.phase == DUE) {
+    las_fill(L, lp, h->job.trigger.item.slot, 1);
+    h->job.trigger.item.phase = QUEUED;
   }
-  else if (h->job.watch.item.phase == AWAITING && !h->finalized) {
+  else if (h->job.trigger.item.phase == AWAITING && !h->finalized) {
     h->finalized = 1;
     las_settype(L, LAS_TCALLBACK);
-    las_fillweak(L, lp, h->job.watch.item.slot, 1);
+    las_fillweak(L, lp, h->job.trigger.item.slot, 1);
   }
-  else if (h->job.watch.item.phase == AWAITING) {
+  else if (h->job.trigger.item.phase == AWAITING) {
     lua_getiuservalue(L, 1, ARGS);
     unawait((las_Future *)lua_touserdata(L, -1), h);
   }

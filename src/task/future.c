@@ -101,7 +101,7 @@ void las_settle (las_Future *f, enum las_Outcome how) {
   while (f->waiters != NULL) {
     las_Item *it = f->waiters;
     las_unlink(&f->waiters, it);
-    las_tell(f->loop, it, f);
+    las_fire(f->loop, it, f);
   }
 }
 

@@ -363,9 +363,9 @@ void las_stepnow (las_Loop *lp, las_Task *t) {
 static int canstepnow (las_Loop *lp, const las_Task *child, lua_State *L) {
   lua_Debug ar;
   return lp->ready.first == &child->f.item && lp->ready.n == 1 &&
-         child->f.item.phase == LAS_NEW && !lp->run.stop && lp->instrument == NULL &&
-         !las_mustpoll(lp, lp->budget.ticks % 16 == 15) && lp->now.depth == 0 &&
-         lp->now.level == 0 &&
+         child->f.item.phase == LAS_NEW && !lp->run.stop &&
+         lp->instrument == NULL && lp->now.depth == 0 && lp->now.level == 0 &&
+         !las_mustpoll(lp, lp->budget.ticks % 16 == 15) &&
          !lua_getstack(L, MAXSTACKNOW, &ar) && !las_spent(lp);
 }
 

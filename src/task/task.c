@@ -270,7 +270,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
   uint64_t slice = 0;
   las_Task *t;
   if (las_unlikely(lua_type(L, first) == LUA_TTABLE &&
-                   !las_isthing(L, first))) {
+                   !las_isobject(L, first))) {
     las_checknone(L, first + 1);
     options = first;
     extra = lua_gettop(L) + 1;
@@ -281,7 +281,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
   }
   else
     n = (lua_gettop(L) > first) ? lua_gettop(L) - first : 0;
-  if (!las_tobody(L, body, first)) {
+  if (!las_asbody(L, body, first)) {
     if (!las_isawaitable(L, body))
       las_typeerror(L, body, first, "function or awaitable");
     las_checknoargs(L, body + 1, options);

@@ -36,7 +36,7 @@ struct las_Task {
   uint64_t outcome : 2;	/* how its body ended, before it is settled */
 };
 
-/* Makes a task of the loop from the body (see las_tobody) and the 'n'
+/* Makes a task of the loop from the body (see las_asbody) and the 'n'
    arguments on top. It must be started. [-(n+1), +1, m] */
 LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
 /* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */

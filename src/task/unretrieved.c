@@ -27,7 +27,7 @@ typedef struct Reporter {
 
 enum {FUTURE = 1, LOOP, NUSER = LOOP};
 
-/* job.watch.item.phase */
+/* job.trigger.item.phase */
 enum {
   LISTED,	/* in the loop's list of reporters */
   QUEUED,	/* in the ready queue, held by the loop */
@@ -39,7 +39,7 @@ enum {
 /* Calls the handler with what the future failed of. Takes the reporter off
    the loop's anchors. */
 static void tell (lua_State *L, Reporter *r, int self) {
-  r->job.watch.item.phase = REPORTED;
+  r->job.trigger.item.phase = REPORTED;
   if (r->f->item.flags & LAS_FSEEN)
     return;
   r->f->item.flags |= LAS_FSEEN;
@@ -65,15 +65,15 @@ static void tell (lua_State *L, Reporter *r, int self) {
 
 /* Gives back the slot of a reporter that the loop holds. */
 static void release (Reporter *r) {
-  if (r->job.watch.item.slot != 0 && !r->loop->closed)
-    las_release(r->loop, r->job.watch.item.slot);
-  r->job.watch.item.slot = 0;
+  if (r->job.trigger.item.slot != 0 && !r->loop->closed)
+    las_release(r->loop, r->job.trigger.item.slot);
+  r->job.trigger.item.slot = 0;
 }
 
 
 static int reporter_run (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
-  las_pushanchored(L, r->loop, r->job.watch.item.slot);
+  las_pushanchored(L, r->loop, r->job.trigger.item.slot);
   release(r);
   tell(L, r, lua_gettop(L));
   return 0;
@@ -88,8 +88,8 @@ void las_newreporter (lua_State *L, int i) {
   i = lua_absindex(L, i);
   r = (Reporter *)lua_newuserdatauv(L, sizeof(*r), NUSER);
   memset(r, 0, sizeof(*r));
-  r->job.watch.item.type = LAS_JOB;
-  r->job.watch.item.phase = REPORTED;  /* until it is linked */
+  r->job.trigger.item.type = LAS_JOB;
+  r->job.trigger.item.phase = REPORTED;  /* until it is linked */
   r->job.run = reporter_run;
   r->loop = lp;
   r->f = f;
@@ -104,35 +104,35 @@ void las_newreporter (lua_State *L, int i) {
   lua_pushvalue(L, -1);
   las_setextra(L, i, LAS_XREPORTER);
   if (!lp->closed) {  /* else its collection tells */
-    r->job.watch.item.slot = las_anchorweak(L, lp, -1);
-    las_append(&lp->unretrieved, &r->job.watch.item);
+    r->job.trigger.item.slot = las_anchorweak(L, lp, -1);
+    las_append(&lp->unretrieved, &r->job.trigger.item);
   }
-  r->job.watch.item.phase = LISTED;
+  r->job.trigger.item.phase = LISTED;
   lua_pop(L, 1);
 }
 
 
 static void enqueue (Reporter *r) {
-  las_unlink(&r->loop->unretrieved, &r->job.watch.item);
-  r->job.watch.item.phase = QUEUED;
-  las_queue(r->loop, &r->job.watch.item);
+  las_unlink(&r->loop->unretrieved, &r->job.trigger.item);
+  r->job.trigger.item.phase = QUEUED;
+  las_queue(r->loop, &r->job.trigger.item);
 }
 
 
 static int reporter_gc (lua_State *L) {
   Reporter *r = (Reporter *)lua_touserdata(L, 1);
-  if ((r->job.watch.item.phase != LISTED &&
-       r->job.watch.item.phase != ALONE) || r->loop->closed == LAS_FOREIGN)
+  if ((r->job.trigger.item.phase != LISTED &&
+       r->job.trigger.item.phase != ALONE) || r->loop->closed == LAS_FOREIGN)
     return 0;
-  if (r->loop->closed || r->job.watch.item.phase == ALONE)
+  if (r->loop->closed || r->job.trigger.item.phase == ALONE)
     tell(L, r, 1);
   else if (r->f->item.flags & LAS_FSEEN) {
-    las_unlink(&r->loop->unretrieved, &r->job.watch.item);
-    r->job.watch.item.phase = REPORTED;
+    las_unlink(&r->loop->unretrieved, &r->job.trigger.item);
+    r->job.trigger.item.phase = REPORTED;
     release(r);
   }
   else {
-    las_fill(L, r->loop, r->job.watch.item.slot, 1);
+    las_fill(L, r->loop, r->job.trigger.item.slot, 1);
     enqueue(r);
   }
   return 0;
@@ -177,7 +177,7 @@ void las_reportnow (las_Loop *lp, las_Future *f, const char *message) {
     return;
   if (r != NULL) {
     r->message = message;
-    if (las_hold(lp, r->job.watch.item.slot))
+    if (las_hold(lp, r->job.trigger.item.slot))
       enqueue(r);  /* else its finalizer does so */
   }
   else if (!isqueued(lp, f))  /* there was no memory for one */
@@ -205,7 +205,7 @@ void las_reportall (lua_State *L, las_Loop *lp) {
   for (it = lp->ready.first; it != NULL; it = it->u.list.next) {
     if (isreport(it)) {
       Reporter *r = (Reporter *)it;
-      las_pushanchored(L, lp, r->job.watch.item.slot);
+      las_pushanchored(L, lp, r->job.trigger.item.slot);
       release(r);
       tell(L, r, lua_gettop(L));
       lua_pop(L, 1);
@@ -213,13 +213,13 @@ void las_reportall (lua_State *L, las_Loop *lp) {
   }
   while (lp->unretrieved != NULL) {
     Reporter *r = (Reporter *)lp->unretrieved;
-    las_unlink(&lp->unretrieved, &r->job.watch.item);
-    if (!las_hold(lp, r->job.watch.item.slot)) {
-      r->job.watch.item.phase = ALONE;
+    las_unlink(&lp->unretrieved, &r->job.trigger.item);
+    if (!las_hold(lp, r->job.trigger.item.slot)) {
+      r->job.trigger.item.phase = ALONE;
       continue;
     }
-    las_pushanchored(L, lp, r->job.watch.item.slot);
-    r->job.watch.item.phase = REPORTED;
+    las_pushanchored(L, lp, r->job.trigger.item.slot);
+    r->job.trigger.item.phase = REPORTED;
     release(r);
     tell(L, r, lua_gettop(L));
     lua_pop(L, 1);
