@@ -153,3 +153,23 @@ describe("the recipe for broadcasting", function()
     idle_writer:abort()
   end, { timeout = 60 }))
 end)
+
+describe("a client that pastes many lines", function()
+  it("leaves each neighbour time to empty a queue of a hundred", testing.async(function()
+    local queue, got = asyncio.Queue(100), 0
+    local neighbour = asyncio.create_task(function()
+      for _ in queue:items() do
+        got = got + 1
+      end
+    end)
+    local reader = asyncio.StreamReader()
+    reader:feed_data(("line\n"):rep(10000))
+    reader:feed_eof()
+    for line in reader:lines() do
+      queue:put_nowait(line)  -- raises where the queue is full
+    end
+    queue:shutdown()
+    asyncio.await(neighbour)
+    assert.equal(10000, got)
+  end))
+end)

@@ -23,7 +23,9 @@ typedef struct las_Budget {
 
 /* Counts an operation that did not suspend. True when the task has had its
    share: it should las_giveway and yield before it takes anything. */
-#define las_spent(lp)	((lp)->budget.left-- <= 0)
+#define las_spent(lp)	las_spend(lp, 1)
+/* The same for an operation that counts as 'n'. */
+#define las_spend(lp,n)	(((lp)->budget.left -= (n)) < 0)
 
 /* Makes the next poll come before anything else that is ready. */
 #define las_pollsoon(lp)	((void)((lp)->budget.ticks += LAS_POLLEVERY))

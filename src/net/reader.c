@@ -138,9 +138,14 @@ static las_Input *checkread (lua_State *L, const char *fname,
 }
 
 
+/* A read counts as two operations: what comes of one is often an item or more
+   for another task, whose queue should not be full before its turn comes. */
+#define READCOST	2
+
+
 static int startread (lua_State *L, las_Input *r, las_Task *t, int op) {
   beginsearch(r, t);
-  if (las_unlikely(las_spent(t->f.loop))) {
+  if (las_unlikely(las_spend(t->f.loop, READCOST))) {
     las_giveway(L, t);
     return lua_yieldk(L, 0, op, readk);
   }
