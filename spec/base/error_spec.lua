@@ -71,6 +71,13 @@ describe("an error class", function()
     assert.equal(here .. " bad argument #1 to 'TimeoutError' (string expected, got boolean)", text)
     text = witness.text(function() asyncio.TimeoutError { message = {} } end) here = witness.line()
     assert.equal(here .. " bad argument #1 to 'TimeoutError' (field 'message' must be a string)", text)
+    for _, list in ipairs { { "too slow" }, { "too slow", message = "late" }, { false } } do
+      text = witness.text(function() asyncio.TimeoutError(list) end) here = witness.line()
+      assert.equal(here .. " bad argument #1 to 'TimeoutError' " ..
+        "(positional fields are not allowed: the text is field 'message')", text)
+    end
+    local Mine = asyncio.TimeoutError:extend "Mine"
+    assert.matches("#1 to 'Mine' %(positional fields", witness.text(Mine, { "too slow" }))
     assert.matches("#1 to 'Error' %(string expected, got table%)",
       witness.text(asyncio.Error, {}, {}))
     assert.matches("#2 to 'Error' %(table expected, got number%)",
@@ -96,10 +103,12 @@ describe("isinstance", function()
     assert.is_true(asyncio.isinstance(setmetatable({}, foreign), foreign))
     assert.is_true(asyncio.isinstance(setmetatable({}, bare), bare))
     assert.is_false(asyncio.isinstance(setmetatable({}, foreign), bare))
-    for _, rubbish in ipairs { {}, { timeout = 1 }, { asyncio.Error }, "Error", 1, print } do
+    for _, rubbish in ipairs { {}, { timeout = 1 }, "Error", 1, print } do
       assert.matches("bad argument #2 to .* %(class expected, got " .. type(rubbish),
         witness.text(asyncio.isinstance, asyncio.Error(), rubbish))
     end
+    assert.matches("class expected, a list of classes is not allowed",
+      witness.text(asyncio.isinstance, asyncio.Error(), { asyncio.Error, asyncio.OSError }))
     assert.matches("class expected, got an error",
       witness.text(asyncio.isinstance, asyncio.Error(), asyncio.Error()))
   end)

@@ -190,13 +190,30 @@ static int core_is_class (lua_State *L) {
 }
 
 
+/* Has the table at 'i' a first positional field, no metamethod asked? */
+static int haspositional (lua_State *L, int i) {
+  int has = (lua_rawgeti(L, i, 1) != LUA_TNIL);
+  lua_pop(L, 1);
+  return has;
+}
+
+
+static int raisenoclass (lua_State *L, int i) {
+  if (las_iserror(L, i, "Error"))
+    return luaL_argerror(L, i, "class expected, got an error");
+  if (lua_istable(L, i) && haspositional(L, i))
+    return luaL_argerror(L, i, "class expected, a list of classes is not"
+                               " allowed");
+  return luaL_argerror(L, i, lua_pushfstring(L, "class expected, got %s",
+                                             luaL_typename(L, i)));
+}
+
+
 /* isinstance(v, Class): is v an error of that class or of one below it? */
 static int asyncio_isinstance (lua_State *L) {
   luaL_checkany(L, 1);
   if (las_unlikely(!isclass(L, 2)))
-    luaL_argerror(L, 2, lua_pushfstring(L, "class expected, got %s",
-                  las_iserror(L, 2, "Error") ? "an error"
-                                             : luaL_typename(L, 2)));
+    raisenoclass(L, 2);
   lua_pushboolean(L, isinstance(L, 1, 2));
   return 1;
 }
@@ -226,6 +243,9 @@ static int istext (lua_State *L, int i) {
 static void sortfields (lua_State *L) {
   if (lua_istable(L, 2) && !istext(L, 2) && lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
+    if (haspositional(L, 2))
+      wrongargument(L, 2, "positional fields are not allowed: the text is"
+                          " field 'message'");
     lua_getfield(L, 2, "message");
     if (!lua_isnil(L, 3) && !istext(L, 3))
       wrongargument(L, 2, "field 'message' must be a string");
