@@ -64,6 +64,7 @@ build = {
         "src/net/buffer.c",
         "src/net/connect.c",
         "src/net/framing.c",
+        "src/net/handlername.c",
         "src/net/input.c",
         "src/net/listener.c",
         "src/net/loss.c",

@@ -37,7 +37,7 @@ static void (*const rooms[]) (lua_State *L, int state) = {
   las_openbarrier, las_openqueue,
   /* net */
   las_openreader, las_openwriter, las_openconnect, las_openresolver,
-  las_openserver,
+  las_openserver, las_openhandlername,
   NULL
 };
 

@@ -45,6 +45,7 @@ LAS_API void las_openreport (lua_State *L, int state);
 LAS_API void las_openresolver (lua_State *L, int state);
 LAS_API void las_openrun (lua_State *L, int state);
 LAS_API void las_opensemaphore (lua_State *L, int state);
+LAS_API void las_openhandlername (lua_State *L, int state);
 LAS_API void las_openserver (lua_State *L, int state);
 LAS_API void las_opensleep (lua_State *L, int state);
 LAS_API void las_openstate (lua_State *L, int state);

@@ -168,7 +168,7 @@ function Task:cancelling() end
 ---@return integer count how many are left
 function Task:uncancel() end
 
---- Gives the task's name.
+--- Gives the task's name: by default "Task-7", or "handler of 127.0.0.1:51234" for a server's handler.
 ---@return string
 function Task:get_name() end
 

@@ -57,6 +57,8 @@ struct las_State {
 			0: none, or after_fork was called */
   char libdir[256];	/* what the source of our own Lua code starts with */
   int contexts;		/* was there ever a context? */
+  int (*nametask) (void *subject, char *text);	/* writes the default name of
+				a task that was made for it; 0: it has none */
   const struct las_Watcher *watcher;	/* starts what watches steps */
 };
 

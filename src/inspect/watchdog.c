@@ -52,7 +52,7 @@ typedef struct Watching {
   las_Job job;		/* reports a step that has ended */
   uint64_t took;	/* how long that was, nanoseconds */
   uint8_t sliceall;	/* are all tasks sliced? */
-  char name[64];	/* of the task that is stepped */
+  char name[LAS_TASKNAME];	/* of the task that is stepped */
 } Watching;
 
 #define watching(lp)	((Watching *)(lp)->room[LAS_RWATCH])
@@ -314,8 +314,7 @@ static void notename (las_Loop *lp, const las_Task *t) {
     snprintf(watching(lp)->name, sizeof(watching(lp)->name), "%s",
              lua_tostring(A, -1));
   else
-    snprintf(watching(lp)->name, sizeof(watching(lp)->name), "Task-%llu",
-             (unsigned long long)t->id);
+    las_defaultname(A, -2, watching(lp)->name);
   lua_pop(A, 2);
 }
 

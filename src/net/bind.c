@@ -164,6 +164,8 @@ int las_bindunix (las_Listener *s, const char *path, size_t n) {
   int fd;
   if (n >= sizeof(sa.sun_path))
     return UV_ENAMETOOLONG;
+  if (s->path == NULL && (s->path = strdup(path)) == NULL)
+    return UV_ENOMEM;
   memset(&sa, 0, sizeof(sa));
   sa.sun_family = AF_UNIX;
   memcpy(sa.sun_path, path, n);

@@ -39,8 +39,10 @@
 
 
 void las_unreflistener (las_Listener *s) {
-  if (--s->refs == 0)
+  if (--s->refs == 0) {
+    free(s->path);
     free(s);
+  }
 }
 
 
@@ -278,6 +280,7 @@ typedef struct Accepted {
 /* connection(handler, accepted): makes its stream, and a task that handles
    it. What can raise comes before the stream is open, but for a factory. */
 static int connection (lua_State *L) {
+  enum {SUBJECT = 3};  /* the writer: below the body and its arguments */
   Accepted *a = (Accepted *)lua_touserdata(L, 2);
   las_Listener *s = a->from->server;
   las_Loop *lp = s->loop;
@@ -285,8 +288,11 @@ static int connection (lua_State *L) {
   las_Stream *st;
   lua_pushvalue(L, 1);
   st = las_pushstream(L, lp, s->limit, a->from->isunix);
-  if (!lp->factory)
-    t = las_newtask(L, lp, 2);
+  if (!lp->factory) {
+    lua_pushvalue(L, -1);
+    lua_insert(L, SUBJECT);
+    t = las_newtaskfor(L, lp, 2, SUBJECT);
+  }
   if (las_openstream(st, a->fd, a->from->isunix) != 0) {
     if (t != NULL) {
       las_cancel(&t->f);  /* it never runs */

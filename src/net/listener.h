@@ -34,6 +34,7 @@ typedef struct las_Listener {
   las_Socket *sockets;
   las_List waiters;	/* tasks in wait_closed */
   las_Task *forever;	/* the task in serve_forever */
+  char *path;		/* of its unix socket, or NULL: names handlers */
   size_t nopen;		/* open connections */
   size_t max;		/* as many at most; 0: any number */
   uint32_t limit;	/* of the readers, bytes */

@@ -107,23 +107,46 @@ void las_settle (las_Future *f, enum las_Outcome how) {
 
 
 int las_getextra (lua_State *L, int i, enum las_Extra x) {
-  if (lua_getiuservalue(L, i, LAS_UEXTRA) == LUA_TNIL)
-    return LUA_TNIL;
-  lua_rawgeti(L, -1, x);
+  int type = lua_getiuservalue(L, i, LAS_UEXTRA);
+  if (type == LUA_TTABLE) {
+    type = lua_rawgeti(L, -1, x);
+    lua_remove(L, -2);
+  }
+  else if (type != LUA_TNIL && x != LAS_XSUBJECT) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    type = LUA_TNIL;
+  }
+  return type;
+}
+
+
+/* Replaces what stands for the extra table of the future at 'i', and on top of
+   the stack, by a table. */
+static void maketable (lua_State *L, int i) {
+  lua_newtable(L);
+  if (!lua_isnil(L, -2)) {
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, LAS_XSUBJECT);
+  }
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, i, LAS_UEXTRA);
   lua_remove(L, -2);
-  return lua_type(L, -1);
 }
 
 
 void las_setextra (lua_State *L, int i, enum las_Extra x) {
+  int type;
   i = lua_absindex(L, i);
-  luaL_checkstack(L, 4, NULL);
-  if (lua_getiuservalue(L, i, LAS_UEXTRA) == LUA_TNIL) {
+  luaL_checkstack(L, 5, NULL);
+  type = lua_getiuservalue(L, i, LAS_UEXTRA);
+  if (type == LUA_TNIL && x == LAS_XSUBJECT) {
     lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
     lua_setiuservalue(L, i, LAS_UEXTRA);
+    return;
   }
+  if (type != LUA_TTABLE)
+    maketable(L, i);
   lua_insert(L, -2);
   lua_rawseti(L, -2, x);
   lua_pop(L, 1);

@@ -31,12 +31,14 @@ struct las_Future {
 /* user values of futures and tasks */
 #define LAS_UVALUE	1	/* a task's thread, then the outcome */
 #define LAS_ULOOP	2
-#define LAS_UEXTRA	3	/* nil or a table, by the numbers below */
+#define LAS_UEXTRA	3	/* nil, or a table by the numbers below, or just what
+				stands at LAS_XSUBJECT: a userdata */
 
 /* what is seldom there: fields of the extra table */
 enum las_Extra {
   LAS_XNAME = 1, LAS_XCONTEXT, LAS_XCREATED, LAS_XTRACEBACK, LAS_XCAUSE,
-  LAS_XREPORTER, LAS_XCALLBACKS, LAS_XMESSAGE, LAS_XPLACE
+  LAS_XREPORTER, LAS_XCALLBACKS, LAS_XMESSAGE, LAS_XPLACE,
+  LAS_XSUBJECT		/* what a task was made for, which names it */
 };
 
 /* Makes a plain future of the loop. [-0, +1, m] */

@@ -3,6 +3,7 @@
 ** Tasks: a coroutine that the loop steps, and the future of its outcome.
 */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "task/task.h"
@@ -89,7 +90,7 @@ static void fillthread (lua_State *L, las_Loop *lp, lua_State *co, int base,
 }
 
 
-las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
+las_Task *las_newtaskfor (lua_State *L, las_Loop *lp, int n, int subject) {
   int base = lua_gettop(L) - n;
   int ready = lua_isthread(L, base);
   lua_State *co;
@@ -104,6 +105,10 @@ las_Task *las_newtask (lua_State *L, las_Loop *lp, int n) {
   lua_setmetatable(L, -2);
   if (las_unlikely(lp->S->contexts))
     las_inheritcontext(L);
+  if (subject != 0) {
+    lua_pushvalue(L, subject);
+    las_setextra(L, -2, LAS_XSUBJECT);
+  }
   co = pushthread(L, base, n, ready);
   /* stack: body, arguments, task, thread */
   las_pushloop(L, lp);
@@ -413,11 +418,21 @@ static int task_uncancel (lua_State *L) {
 }
 
 
-static const char *pushname (lua_State *L, int i) {
+void las_defaultname (lua_State *L, int i, char *text) {
   const las_Task *t = (las_Task *)lua_touserdata(L, i);
+  if (las_getextra(L, i, LAS_XSUBJECT) == LUA_TNIL ||
+      !t->f.loop->S->nametask(lua_touserdata(L, -1), text))
+    snprintf(text, LAS_TASKNAME, "Task-%llu", (unsigned long long)t->id);
+  lua_pop(L, 1);
+}
+
+
+static const char *pushname (lua_State *L, int i) {
   if (las_getextra(L, i, LAS_XNAME) == LUA_TNIL) {
+    char text[LAS_TASKNAME];
     lua_pop(L, 1);
-    lua_pushfstring(L, "Task-%I", (LUAI_UACINT)t->id);
+    las_defaultname(L, i, text);
+    lua_pushstring(L, text);
   }
   return lua_tostring(L, -1);
 }

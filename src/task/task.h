@@ -38,7 +38,15 @@ struct las_Task {
 
 /* Makes a task of the loop from the body (see las_asbody) and the 'n'
    arguments on top. It must be started. [-(n+1), +1, m] */
-LAS_API las_Task *las_newtask (lua_State *L, las_Loop *lp, int n);
+#define las_newtask(L,lp,n)	las_newtaskfor(L, lp, n, 0)
+/* The same for a userdata at 'subject', which stays alive with the task: as
+   long as nobody names the task, 'nametask' of the state does so by it; 0:
+   there is none. [-(n+1), +1, m] */
+LAS_API las_Task *las_newtaskfor (lua_State *L, las_Loop *lp, int n,
+                                  int subject);
+#define LAS_TASKNAME	160	/* bytes that a default name takes */
+/* Writes the name that the task at 'i' has by default. C only. */
+LAS_API void las_defaultname (lua_State *L, int i, char *text);
 /* Starts it next turn; 'eager': now, unless too deep. Cannot raise. */
 LAS_API void las_start (las_Task *t, int eager);
 /* Makes a task as create_task does, by the loop's factory if it has one, and

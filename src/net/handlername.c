@@ -1,0 +1,37 @@
+/*
+** handlername.c
+** The names of a server's handlers: whose connection a task handles. They are
+** made when somebody asks, from what the stream knows anyway.
+*/
+
+#include <stdio.h>
+
+#include "base/state.h"
+#include "task/task.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "net/transport.h"
+#include "rooms.h"
+
+
+/* By the peer's address, or the server's path: all clients of a unix socket
+   look the same. There is nothing to tell of a writer that is finalized, or
+   whose connection never came to be. */
+static int namehandler (void *writer, char *text) {
+  const las_Stream *s = *(las_Stream **)writer;
+  const las_Listener *server;
+  char peer[LAS_ADDRESS];
+  if (s == NULL || s->owner == NULL)
+    return 0;
+  server = (const las_Listener *)s->owner;
+  if (server->path == NULL)
+    las_peertext(&s->peer, peer);
+  snprintf(text, LAS_TASKNAME, "handler of %s",
+           (server->path != NULL) ? server->path : peer);
+  return 1;
+}
+
+
+void las_openhandlername (lua_State *L, int state) {
+  ((las_State *)lua_touserdata(L, state))->nametask = namehandler;
+}
