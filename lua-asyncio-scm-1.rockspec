@@ -63,6 +63,7 @@ build = {
         "src/net/bind.c",
         "src/net/buffer.c",
         "src/net/connect.c",
+        "src/net/dropped.c",
         "src/net/framing.c",
         "src/net/handlername.c",
         "src/net/input.c",

@@ -88,6 +88,8 @@ local Loop = {}
 ---@field handle asyncio.Handle? the call that failed
 ---@field traceback string? where the error was raised, or where a pending task stands
 ---@field source_traceback string? where the task or future was made, if the loop has kept it
+---@field peer string? the address or path at the other end of a dropped connection
+---@field origin string? the line that made that connection, as "app.lua:14"
 
 --- What `loop:stats` counts.
 ---@class asyncio.LoopStats
@@ -186,7 +188,7 @@ function Loop:call_exception_handler(context) end
 ---@param context asyncio.ExceptionContext
 function Loop:default_exception_handler(context) end
 
---- Switches debug mode, in which steps that take too long are reported.
+--- Switches debug mode, in which steps that take too long and dropped connections are reported.
 ---@param on boolean
 function Loop:set_debug(on) end
 

@@ -31,3 +31,14 @@ void las_disown (las_Loop *lp, las_Resource *r) {
   free(r->origin);
   r->origin = NULL;
 }
+
+
+void las_tellresources (lua_State *L, las_Loop *lp) {
+  const las_Resource *r;
+  for (r = lp->resources; r != NULL; r = r->next) {
+    if (r->kind->tell != NULL) {
+      r->kind->tell(L, lp);
+      return;
+    }
+  }
+}

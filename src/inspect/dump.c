@@ -110,7 +110,7 @@ static int tosignal (lua_State *L, int i) {
 
 
 static Dump *newdump (lua_State *L, las_Loop *lp, int sig) {
-  static const las_ResourceKind kind = {NULL, drop};
+  static const las_ResourceKind kind = {.drop = drop};
   Dump *d = (Dump *)calloc(1, sizeof(*d));
   if (d == NULL)
     luaL_error(L, "not enough memory");

@@ -480,7 +480,7 @@ static void drop (las_Resource *r) {
 
 
 static int openwatching (las_Loop *lp) {
-  static const las_ResourceKind kind = {NULL, drop};
+  static const las_ResourceKind kind = {.drop = drop};
   Watching *w = (Watching *)calloc(1, sizeof(*w));
   if (w == NULL)
     return 0;

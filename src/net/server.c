@@ -79,7 +79,7 @@ static void dropserver (las_Resource *res) {
 }
 
 
-static const las_ResourceKind serverkind = {"server", dropserver};
+static const las_ResourceKind serverkind = {.name = "server", .drop = dropserver};
 
 
 /* NULL after its finalizer: those of older objects may still use it. */

@@ -9,16 +9,18 @@
 #include "net/shared.h"
 #include "base/loop.h"
 #include "base/resource.h"
+#include "net/dropped.h"
 
 
 static void drop (las_Resource *r) {
   las_Shared *sh = (las_Shared *)r;
+  las_freedrops(sh);
   free(sh->readbuf);
   free(sh);
 }
 
 
-static const las_ResourceKind sharedkind = {NULL, drop};
+static const las_ResourceKind sharedkind = {.drop = drop, .tell = las_telldrops};
 
 
 int las_openshared (las_Loop *lp) {
@@ -29,6 +31,7 @@ int las_openshared (las_Loop *lp) {
   if (sh == NULL)
     return UV_ENOMEM;
   sh->res.kind = &sharedkind;
+  las_initdrops(sh);
   las_adopt(lp, &sh->res);
   lp->room[LAS_RNET] = sh;
   return 0;

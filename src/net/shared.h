@@ -21,6 +21,10 @@ typedef struct las_Shared {
     const char *p;
     size_t n;
   } fresh;
+  struct {		/* dropped.c: connections nobody can close any more */
+    las_Job job;	/* reports them; stands in the ready queue if any */
+    struct las_Drop *first, *last;
+  } drops;
   las_List freed;	/* triggers to fire when a descriptor was closed */
   struct {		/* name look-ups */
     struct las_Lookup *first, *last;	/* those that wait for a thread */

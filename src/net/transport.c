@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/resource.h"
 #include "task/park.h"
+#include "net/dropped.h"
 #include "net/shared.h"
 
 
@@ -27,8 +28,11 @@ void las_unref (las_Stream *s) {
   s->refs--;
   if (s->refs == 0)
     freestream(s);
-  else if (s->refs == 1 && !s->closed)
+  else if (s->refs == 1 && !s->closed) {
+    if (las_unlikely(s->loop != NULL && s->loop->debug) && !s->closing)
+      las_notedrop(s);
     las_closestream(s);
+  }
 }
 
 
@@ -45,7 +49,7 @@ static void dropclosed (las_Resource *res) {
 }
 
 /* closed, but its handler runs on */
-static const las_ResourceKind handlingkind = {NULL, dropclosed};
+static const las_ResourceKind handlingkind = {.drop = dropclosed};
 
 
 /* A descriptor is free again: those that ran out of them may go on. */
@@ -105,8 +109,8 @@ static void drop (las_Resource *res) {
 }
 
 
-static const las_ResourceKind tcpkind = {"tcp", drop};
-static const las_ResourceKind unixkind = {"unix", drop};
+static const las_ResourceKind tcpkind = {.name = "tcp", .drop = drop};
+static const las_ResourceKind unixkind = {.name = "unix", .drop = drop};
 
 
 int las_isstream (const las_Resource *r) {

@@ -281,6 +281,7 @@ static int loop_close (lua_State *L) {
   lua_settop(L, 1);
   killtasks(L, lp);
   las_reportall(L, lp);
+  las_tellresources(L, lp);
   closeuv(lp);
   freeparts(lp);
   lp->ready.first = lp->ready.last = NULL;

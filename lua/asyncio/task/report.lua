@@ -79,6 +79,12 @@ function report.describe(context)
   if subject then
     lines[#lines + 1] = report.text(subject)
   end
+  if context.peer ~= nil then
+    lines[#lines + 1] = "peer: " .. report.text(context.peer)
+  end
+  if context.origin ~= nil then
+    lines[#lines + 1] = "created at: " .. report.text(context.origin)
+  end
   if context.exception ~= nil then
     lines[#lines + 1] = report.text(context.exception)
   end

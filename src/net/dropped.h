@@ -1,0 +1,21 @@
+/*
+** dropped.h
+** Dropped connections: collected without a close, which debug mode reports.
+*/
+
+#ifndef las_dropped_h
+#define las_dropped_h
+
+#include "net/shared.h"
+#include "net/transport.h"
+
+
+LAS_API void las_initdrops (las_Shared *sh);  /* it is zeroed */
+LAS_API void las_freedrops (las_Shared *sh);
+/* Nobody holds the open stream any more, and it was not closed: the loop's
+   next turn reports it, unless the loop or the Lua state ends. C only. */
+LAS_API void las_notedrop (las_Stream *s);
+/* Makes the reports that wait for that turn. [-0, +0, m] */
+LAS_API void las_telldrops (lua_State *L, las_Loop *lp);
+
+#endif
