@@ -1,8 +1,8 @@
 /*
 ** anchor.c
-** Anchors: what the loop must keep alive, by slots of one table.
-** The free slots stand in a C array with room for all of them, so letting go
-** and filling a reserved slot allocate nothing and cannot raise.
+** Anchors: Lua values that a loop keeps alive, in slots of one table.
+** The free slots stand in a C array with room for all of them, so releasing a
+** slot and filling a reserved one allocate nothing and cannot raise.
 */
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #define MINSLOTS	64
 
 
-/* The table of anchors, pushed on L. */
+/* Pushes the table of anchors. [-0, +1, -] */
 static void pushtable (lua_State *L, las_Loop *lp) {
   lua_pushvalue(lp->anchors.thread, LAS_ATABLE);
   lua_xmove(lp->anchors.thread, L, 1);
@@ -52,8 +52,8 @@ static void grow (lua_State *L, las_Loop *lp) {
 }
 
 
-/* Is most of a large table free? Then a new, smaller one pays; but the look
-   costs too, so there is one only every so many anchors. */
+/* Is most of a large table free? Then a smaller one is worth making. Finding
+   out has its cost, too, so this looks only once in so many anchors. */
 static int issparse (las_Loop *lp) {
   if (lp->anchors.nslots <= 16 * MINSLOTS ||
       lp->anchors.nfree < lp->anchors.nslots / 8 * 7)
@@ -67,8 +67,8 @@ static int issparse (las_Loop *lp) {
 }
 
 
-/* The item an anchored userdata starts with; NULL for what may not move: a
-   reserved slot or a pinned string. */
+/* Returns the item that an anchored userdata starts with; NULL for a slot that
+   may not move, because it is reserved or holds a pinned string. */
 static las_Item *itemof (lua_State *L, int i, uint32_t slot) {
   las_Item *it = (las_Item *)lua_touserdata(L, i);
   return (it != NULL && it->slot == slot) ? it : NULL;
@@ -87,8 +87,8 @@ static char *markfree (lua_State *L, const las_Loop *lp) {
 }
 
 
-/* Moves all to a new table just large enough. Any that may not move keeps
-   the old table. Raises before it changes anything. */
+/* Moves all anchors to a new table that is just large enough. If one of them
+   may not move, the old table stays. Raises before it changes anything. */
 static void compact (lua_State *L, las_Loop *lp) {
   uint32_t k, n = 0, used = lp->anchors.nslots - lp->anchors.nfree;
   uint32_t size = used + MINSLOTS;

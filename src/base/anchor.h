@@ -1,6 +1,6 @@
 /*
 ** anchor.h
-** Anchors: what the loop must keep alive, by slots of one table.
+** Anchors: Lua values that a loop keeps alive, in slots of one table.
 */
 
 #ifndef las_anchor_h
@@ -18,22 +18,28 @@ typedef struct las_Anchors {
   uint32_t patience;	/* anchors to make before the next try to compact */
 } las_Anchors;
 
-LAS_API void las_pushloop (lua_State *L, las_Loop *lp);	/* [-0, +1, -] */
+/* Pushes the loop itself. [-0, +1, -] */
+LAS_API void las_pushloop (lua_State *L, las_Loop *lp);
 
-/* Anchors. las_anchor makes the loop hold the value at 'i' and returns its
-   slot [-0, +0, m]; the others cannot raise. las_reserve takes a slot that
-   holds nothing yet. */
+/* Makes the loop hold the value at 'i' and returns its slot. [-0, +0, m] */
 LAS_API uint32_t las_anchor (lua_State *L, las_Loop *lp, int i);
+/* Takes a slot that holds nothing yet and returns it. [-0, +0, m] */
 LAS_API uint32_t las_reserve (lua_State *L, las_Loop *lp);
+/* Makes the loop hold the value at 'i' in a reserved slot. [-0, +0, -] */
 LAS_API void las_fill (lua_State *L, las_Loop *lp, uint32_t slot, int i);
+/* Frees the slot; the loop no longer holds its value. Cannot raise. */
 LAS_API void las_release (las_Loop *lp, uint32_t slot);
-/* A reserved slot for the value at 'i', which the loop does not hold until
-   las_hold says so. [-0, +0, m] */
+
+/* Reserves a slot for the value at 'i', which the loop does not keep alive
+   until las_hold is called. [-0, +0, m] */
 LAS_API uint32_t las_anchorweak (lua_State *L, las_Loop *lp, int i);
-/* The same in a slot that is reserved already. [-0, +0, m] */
+/* Does the same with a slot that is reserved already. [-0, +0, m] */
 LAS_API void las_fillweak (lua_State *L, las_Loop *lp, uint32_t slot, int i);
-/* False if the value is being collected, and its finalizer still to come. */
+/* Makes the loop hold the value of a weak slot. Returns false if the value is
+   being collected and its finalizer has not run yet. Cannot raise. */
 LAS_API int las_hold (las_Loop *lp, uint32_t slot);
+
+/* Pushes the value in the slot. [-0, +1, -] */
 LAS_API void las_pushanchored (lua_State *L, las_Loop *lp, uint32_t slot);
 
 #endif

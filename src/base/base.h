@@ -1,6 +1,6 @@
 /*
 ** base.h
-** What every file needs: Lua, libuv, and what compilers are told.
+** What every file needs: Lua, libuv, assertions and hints for compilers.
 */
 
 #ifndef las_base_h
@@ -46,7 +46,7 @@
 #define LAS_NORETURN
 #endif
 
-/* These never return, says the manual; compilers should know it too. */
+/* The manual says that these never return; compilers should know it, too. */
 #if defined(__GNUC__)
 LUA_API int lua_error (lua_State *L) __attribute__((noreturn));
 LUALIB_API int luaL_error (lua_State *L, const char *fmt, ...)
@@ -57,7 +57,7 @@ LUALIB_API int luaL_typeerror (lua_State *L, int arg, const char *tname)
   __attribute__((noreturn));
 #endif
 
-/* what a field embedded in a struct belongs to */
+/* the struct that a field is embedded in */
 #define las_owner(p, type, field) \
   ((type *)(void *)((char *)(p) - offsetof(type, field)))
 

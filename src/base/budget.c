@@ -1,18 +1,18 @@
 /*
 ** budget.c
 ** How often the loop polls while its queue is full.
-** On a virtual clock all is by count, so that the order is the same every
-** time.
+** On a virtual clock only the count matters, so that the order is the same
+** in every run.
 */
 
 #include "base/budget.h"
 #include "base/loop.h"
 
 
-#define POLLAFTER	2	/* milliseconds after which a poll is due anyway */
+#define POLLAFTER	2	/* milliseconds: then a poll is due anyway */
 
 
-/* Steps that take their time are fewer between polls. */
+/* The longer steps take, the fewer of them come between polls. */
 void las_adaptpolls (las_Loop *lp, uint64_t before) {
   uint64_t took = uv_now(&lp->uv) - before;  /* milliseconds */
   unsigned every = lp->budget.pollevery;

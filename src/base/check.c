@@ -1,8 +1,8 @@
 /*
 ** check.c
 ** Checks of arguments, and the errors they raise.
-** A function that the Lua layer calls for a public one raises these as errors
-** of that one: its second upvalue is the public name.
+** A function that the Lua layer calls for a public one raises them in the
+** name of the public one, which is its second upvalue.
 */
 
 #include <limits.h>
@@ -24,7 +24,8 @@
 #define PUBLICNAME	lua_upvalueindex(2)
 #define PUBLICSHIFT	lua_upvalueindex(3)
 
-/* Pushes the position of who called the public function. [-0, +1, m] */
+/* Pushes the position from which the public function was called.
+   [-0, +1, m] */
 static void pushcaller (lua_State *L) {
   luaL_where(L, (lua_type(L, PUBLICNAME) == LUA_TSTRING) ? las_asklevel(L)
                                                          : 1);
@@ -160,7 +161,7 @@ lua_Integer las_optbytes (lua_State *L, int i, const char *name,
 }
 
 
-/* type_name(v): as errors about arguments say it */
+/* type_name(v): the type of v as argument errors name it */
 static int core_type_name (lua_State *L) {
   luaL_checkany(L, 1);
   las_typename(L, 1);

@@ -16,7 +16,7 @@
 LAS_API void las_setinner (lua_State *L, int state, const char *key,
                            lua_CFunction f, const char *name, int shift);
 
-/* As luaL_argerror and luaL_error, also in such a function. */
+/* Do the same as luaL_argerror and luaL_error, also in such a function. */
 LAS_API int las_argerror (lua_State *L, int arg, const char *what)
   LAS_NORETURN;
 LAS_API int las_misuse (lua_State *L, const char *text) LAS_NORETURN;
@@ -28,39 +28,41 @@ LAS_API int las_misuse (lua_State *L, const char *text) LAS_NORETURN;
 LAS_API int las_typeerror (lua_State *L, int i, int arg,
                            const char *expected) LAS_NORETURN;
 
-/* Type of the value at 'i' as users know it. [-0, +1, m] pushes it, too */
+/* Pushes and returns the type of the value at 'i' as users know it.
+   [-0, +1, m] */
 LAS_API const char *las_typename (lua_State *L, int i);
 
-/* A function, or a value with a '__call' metamethod? */
+/* Is the value at 'i' a function, or has it a '__call' metamethod? */
 LAS_API int las_iscallable (lua_State *L, int i);
 
-/* Length of a list argument: its field 'n', else what '#' gives. Raises an
-   argument error unless it can be one. It may still lie: who goes by it
-   stops where the list does, or reserves room by las_listroom. */
+/* Returns the length of a list argument: its field 'n', else what '#' gives.
+   Raises an argument error if that cannot be a length. It may still be wrong:
+   a caller stops where the list does, or reserves room by las_listroom. */
 LAS_API int las_listlen (lua_State *L, int i);
 
-/* How much room to reserve for 'n' values of the list at 'i': no more than
-   it has elements of its own. */
+/* Returns for how many of the 'n' values of the list at 'i' to reserve room:
+   no more than it has elements of its own. */
 LAS_API int las_listroom (lua_State *L, int i, int n);
 
-/* Raises unless every string key of the table at 'i' stands in 'names'
-   (ends with NULL). */
+/* Raises unless every string key of the table at 'i' stands in 'names', which
+   ends with NULL. */
 LAS_API void las_checkoptions (lua_State *L, int i,
                                const char *const names[]);
 
-/* Option 'name' of the table at 'i', which was argument 'arg': is it on? A
-   boolean or nil. Raises. */
+/* Is option 'name' of the table at 'i' on? The table was argument 'arg'.
+   Raises unless the option is a boolean or nil. */
 LAS_API int las_optboolean (lua_State *L, int i, int arg, const char *name);
 
 /* Raises an argument error if there is an argument 'i'. */
 LAS_API void las_checknone (lua_State *L, int i);
 
-/* Option 'name' of the table at 'i', which Lua takes for an integer: a number
-   of bytes from 'least' to 'most'. -1 if it is nil. Raises. */
+/* Returns option 'name' of the table at 'i': an integer, or what Lua converts
+   to one, from 'least' to 'most' bytes. -1 if it is nil. Raises. */
 LAS_API lua_Integer las_optbytes (lua_State *L, int i, const char *name,
                                   lua_Integer least, lua_Integer most);
 
-/* Argument 'i' as a duration in seconds, finite or huge, never NaN. */
+/* Returns argument 'i' as a duration in seconds: finite or huge, never NaN.
+   Raises. */
 LAS_API lua_Number las_checkseconds (lua_State *L, int i);
 
 #endif

@@ -1,6 +1,6 @@
 /*
 ** clock.h
-** The loop's clock, and times that users give.
+** The loop's clock, and conversions of the times that users give.
 */
 
 #ifndef las_clock_h
@@ -20,10 +20,11 @@ typedef struct las_Clock {
   uv_timer_t timer;	/* ends a poll at the first deadline */
 } las_Clock;
 
-LAS_API uint64_t las_now (las_Loop *lp);	/* nanoseconds */
-/* the moment 'seconds' from now on the loop's clock */
+/* Nanoseconds on the loop's clock. None of these can raise. */
+LAS_API uint64_t las_now (las_Loop *lp);
+/* The moment 'seconds' from now on the loop's clock. */
 LAS_API uint64_t las_after (las_Loop *lp, lua_Number seconds);
-/* loop time in seconds as nanoseconds */
+/* A time of the loop in seconds as nanoseconds. */
 LAS_API uint64_t las_moment (lua_Number when);
 
 #endif

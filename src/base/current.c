@@ -1,7 +1,7 @@
 /*
 ** current.c
 ** Which loop is meant: the running one, or the one that was set.
-** One that is closed, or another process's, is never given out.
+** A loop that is closed or belongs to another process is never returned.
 */
 
 #include "base/current.h"

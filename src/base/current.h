@@ -9,11 +9,13 @@
 #include "base/base.h"
 
 
-/* The running loop; raises 'no running event loop'. */
+/* Returns the running loop, or raises 'no running event loop'. */
 LAS_API las_Loop *las_checkrunning (lua_State *L);
-/* The loop at 'i', not closed, of this process. */
+/* Returns the loop at 'i'. Raises unless it is one of this process and not
+   closed. */
 LAS_API las_Loop *las_checkloop (lua_State *L, int i);
-/* The running loop, else the one set by set_event_loop, else raises. */
+/* Returns the running loop, else the one set by set_event_loop, else
+   raises. */
 LAS_API las_Loop *las_defaultloop (lua_State *L);
 
 /* Raises 'the loop belongs to process N'. */

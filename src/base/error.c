@@ -1,6 +1,6 @@
 /*
 ** error.c
-** Errors: the library's classes, made here and raised from everywhere.
+** Errors: the classes of the library, and their objects.
 ** A class is the metatable of its instances; an instance is a table.
 */
 
@@ -100,9 +100,9 @@ int las_oserror (lua_State *L, int err, const char *syscall,
 
 
 /* Is the class at 'i' the one at 'of', or below it? Classes that users made
-   may descend from themselves: the walk up remembers one that it has passed,
-   a later one each time it has gone as far again, and ends where it comes
-   back to that. [-0, +0, m] */
+   may descend from themselves. So the walk up remembers a class that it has
+   passed, replaces it by a later one each time it has gone twice as far, and
+   ends if it comes back to it. [-0, +0, m] */
 static int derives (lua_State *L, int i, int of) {
   const void *passed = lua_topointer(L, i);
   unsigned steps = 0, leg = 1;
@@ -146,7 +146,7 @@ int las_iserror (lua_State *L, int i, const char *cls) {
 }
 
 
-/* Has the table at 'i' the field, no metamethod asked? [-0, +0, m] */
+/* Has the table at 'i' the field? Asks no metamethod. [-0, +0, m] */
 static int hasfield (lua_State *L, int i, const char *name) {
   int has;
   lua_pushstring(L, name);
@@ -171,8 +171,8 @@ static int ismetatable (lua_State *L, int i) {
 }
 
 
-/* Is it a class, also one that has nothing to do with this library: what can
-   be the metatable of objects, but no error itself? */
+/* Is it a class? It need not be one of this library: any table will do that
+   can be a metatable of objects and is not itself an error. */
 static int isclass (lua_State *L, int i) {
   if (!lua_istable(L, i))
     return 0;
@@ -219,8 +219,9 @@ static int asyncio_isinstance (lua_State *L) {
 }
 
 
-/* Raises for an argument of a class's constructor, which is called by way of
-   its metatable: so Lua counts the class and knows no name. */
+/* Raises an argument error for the constructor of a class. It is called through
+   the class's metatable, so Lua counts the class as an argument and knows no
+   name for the function. */
 static int wrongargument (lua_State *L, int arg, const char *what) {
   lua_getfield(L, 1, "name");
   return luaL_error(L, "bad argument #%d to '%s' (%s)", arg - 1,
@@ -228,7 +229,7 @@ static int wrongargument (lua_State *L, int arg, const char *what) {
 }
 
 
-/* A string, a number, or what says itself how it reads. */
+/* Is it a string, a number, or a value that can be converted to a string? */
 static int istext (lua_State *L, int i) {
   if (lua_isstring(L, i))
     return 1;

@@ -12,7 +12,7 @@
 /* Pushes a new error object of the class, with message 'fmt'. [-0, +1, m] */
 LAS_API void las_newerror (lua_State *L, const char *cls,
                            const char *fmt, ...);
-/* Raises one. */
+/* Raises such an error. */
 LAS_API int las_error (lua_State *L, const char *cls, const char *fmt, ...);
 /* Pushes an OSError for the libuv error code; 'address' may be NULL. */
 LAS_API void las_pushoserror (lua_State *L, int err, const char *syscall,

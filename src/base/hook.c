@@ -1,8 +1,8 @@
 /*
 ** hook.c
-** The library's one debug hook: it stands in the place of the user's for a
-** moment, does what is due, and puts that back. Only one coroutine has it at a
-** time, the one that runs or will run next.
+** The library's one debug hook: it replaces the user's for a moment, does what
+** is due, and restores the user's. Only one coroutine has it at a time, the
+** one that runs or will run next.
 */
 
 #include "base/hook.h"
@@ -19,7 +19,8 @@
 static void trampoline (lua_State *L, lua_Debug *ar);
 
 
-/* All events at which any deed that is due can be done; 0: none is due. */
+/* Returns all events at which a deed that is due can be done; 0 if none is
+   due. */
 static int duemask (const las_Hook *h) {
   int i, mask = 0;
   for (i = 0; i < LAS_NDEEDS; i++) {
@@ -31,7 +32,7 @@ static int duemask (const las_Hook *h) {
 }
 
 
-/* The user may have set another one meanwhile: that stays. */
+/* The user may have set another hook meanwhile, which stays. */
 static void restore (las_Hook *h) {
   lua_State *co = h->co;
   h->co = NULL;
@@ -100,8 +101,8 @@ void las_movehook (las_Loop *lp, lua_State *co) {
 ** ===================================================================
 */
 
-/* Takes the first deed that can be done at this event, or NULL. The user's
-   hook is back, unless another deed waits for another event. */
+/* Takes the first deed that can be done at this event, or NULL. Restores the
+   user's hook, unless another deed waits for another event. */
 static const las_Deed *take (las_Hook *h, int event) {
   const las_Deed *d = NULL;
   int i;
@@ -120,8 +121,7 @@ static const las_Deed *take (las_Hook *h, int event) {
 }
 
 
-/* A coroutine has this hook without being the one it was set for if it was
-   made by that one. */
+/* A coroutine that was made by the one with the hook has inherited it. */
 static void trampoline (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
   int event = (ar->event == LUA_HOOKTAILCALL) ? LUA_MASKCALL : 1 << ar->event;
@@ -148,8 +148,8 @@ static void trampoline (lua_State *L, lua_Debug *ar) {
 ** ===================================================================
 */
 
-/* The debug library has one C hook for all, and keeps the function of each
-   coroutine in a table: the new one, on top, gets that of its maker. */
+/* The debug library has one C hook for all coroutines and keeps their functions
+   in a table. The new coroutine, on top, gets the function of its maker. */
 static void copyfunction (lua_State *L) {
   if (lua_getfield(L, LUA_REGISTRYINDEX, "_HOOKKEY") == LUA_TTABLE) {
     lua_pushvalue(L, -2);

@@ -1,6 +1,6 @@
 /*
 ** hook.h
-** The one debug hook of the library, and its deeds.
+** The one debug hook of the library, and the deeds it does.
 */
 
 #ifndef las_hook_h
@@ -36,19 +36,20 @@ typedef struct las_Hook {
   int mask, count;
 } las_Hook;
 
-/* Makes a deed due: the hook stands in the place of the user's until it is
-   done. LAS_DRAISE and LAS_DCANCEL are done where 'co' yielded and must be
-   resumed next; the others wherever the loop's thread comes to first, even
-   when 'co' ends or drives another coroutine before. From signal handlers,
-   too. */
+/* Makes a deed due: the hook replaces the user's until the deed is done.
+   LAS_DRAISE and LAS_DCANCEL are done where 'co' yielded, so 'co' must be
+   resumed next. The others are done wherever the loop's thread gets first,
+   even if 'co' ends or drives another coroutine before. May be called from
+   signal handlers. Cannot raise. */
 LAS_API void las_armhook (las_Loop *lp, lua_State *co, const las_Deed *d);
 
-/* The loop's thread goes on in 'co', NULL for outside of Lua: takes along what
-   is due, which outside of Lua is dropped. Cannot raise. */
+/* Says that the loop's thread goes on in 'co', or outside of Lua if that is
+   NULL. Deeds that are due move to 'co'; outside of Lua they are dropped.
+   Cannot raise. */
 LAS_API void las_movehook (las_Loop *lp, lua_State *co);
 
-/* A new coroutine with the user's hook of L, also the function of a hook that
-   was set by 'debug.sethook'. [-0, +1, m] */
+/* Makes a coroutine that has the user's hook of L, including the function of a
+   hook that was set by 'debug.sethook'. [-0, +1, m] */
 LAS_API lua_State *las_newthread (lua_State *L);
 
 #endif

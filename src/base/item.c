@@ -72,8 +72,8 @@ void las_fire (las_Loop *lp, las_Item *it, las_Future *f) {
 
 
 /*
-** The heap has four children a node: half the levels of a binary one, and
-** the four lie in one cache line.
+** Each node of the heap has four children: half as many levels as in a binary
+** one, and the four lie in one cache line.
 */
 
 #define parent(i)	(((i) - 1) / 4)
@@ -136,7 +136,7 @@ int las_heapreserve (las_Heap *h) {
 }
 
 
-/* gives memory back after a peak; a failing realloc changes nothing */
+/* Gives memory back after a peak. A realloc that fails changes nothing. */
 static void shrink (las_Heap *h) {
   if (h->size > 1024 && h->n < h->size / 4) {
     size_t size = h->size / 2;

@@ -40,17 +40,17 @@ enum las_AnchorStack {
   LAS_ATASKMAIN,	/* LAS_UTASKMAIN */
   LAS_AMSGH,		/* LAS_UMSGH */
   LAS_ACAUSE,		/* future whose error was raised last */
-  LAS_ARAISE,		/* what a hook is about to raise */
+  LAS_ARAISE,		/* error that a hook will raise */
   LAS_AWATCHED,		/* task whose step is to be reported */
   LAS_ALAST = LAS_AWATCHED
 };
 
 #define LAS_REASONLISTS	64	/* a power of two */
 
-/* las_Loop.room: whose it is */
+/* slots of las_Loop.room: net/shared.h, inspect/watchdog.c, inspect/since.c */
 enum {LAS_RNET, LAS_RWATCH, LAS_RSINCE, LAS_NROOMS};
 
-/* How a run stands: the files of run/. */
+/* the state of a run, for the files of run/ */
 typedef struct las_RunState {
   las_Future *main;	/* what the run waits for, or NULL */
   las_Trigger maindone;	/* ends the run once 'main' is done */
@@ -68,10 +68,10 @@ typedef struct las_RunState {
   uint8_t ending;	/* does the main task only end the others? */
   uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
   uint8_t sigcancel;	/* does a first SIGINT only cancel? */
-  volatile uint8_t interrupted;	/* by SIGINT: LAS_INTERRUPTED and so on */
+  volatile uint8_t interrupted;	/* what a SIGINT did: LAS_INTERRUPTED... */
 } las_RunState;
 
-/* las_RunState.overdue: seen by a busy step; the main task was told, too */
+/* las_RunState.overdue: a busy step saw it; the main task was woken, too */
 enum {LAS_LATE = 1, LAS_TOLD};
 
 struct las_Loop {
@@ -92,10 +92,10 @@ struct las_Loop {
   las_Mail mail;
   las_Hook hook;
   struct las_Resource *resources;	/* what 'close' must close first */
-  las_List unretrieved;	/* failures nobody has looked at yet: reporters */
+  las_List unretrieved;	/* reporters of errors not retrieved yet */
   uint32_t ntasks;	/* tasks that are not done */
   uint8_t debug;
-  uint8_t origins;	/* is it kept where things were made? */
+  uint8_t origins;	/* is it noted where things are made? */
   uint8_t factory;	/* is a task factory set? */
   uint8_t closing;	/* is 'close' at work? */
   uint8_t closed;	/* LAS_OPEN, LAS_CLOSED or LAS_FOREIGN */
@@ -114,13 +114,13 @@ struct las_Loop {
   struct {		/* cancel.c */
     uint32_t pass;	/* number of the cancel under way */
     struct las_Work *work;	/* what it still has to do */
-    struct {		/* of scopes that cancelled and are open: reason.c */
+    struct {		/* of open scopes that have cancelled: reason.c */
       uint32_t n;
       struct las_Reason *list[LAS_REASONLISTS];	/* by the cancel's number */
     } reasons;
   } cancel;
   uv_loop_t uv;
-  void *room[LAS_NROOMS];	/* what rooms keep here, NULL until first used */
+  void *room[LAS_NROOMS];	/* what rooms keep; NULL until first used */
 };
 
 #endif

@@ -1,8 +1,8 @@
 /*
 ** mail.c
 ** Mailbox: how other threads hand results to a loop.
-** It outlives its loop: whoever holds it may post; a late message is only
-** freed.
+** It outlives its loop while a thread holds it; a message that comes too late
+** is only freed.
 */
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 struct las_Mailbox {
   uv_mutex_t lock;	/* guards all below */
   las_Loop *loop;	/* NULL once it is closed */
-  las_Message *first, *last;	/* handed in, not yet taken */
+  las_Message *first, *last;	/* posted, not yet taken */
   int holders;		/* the loop and every thread at work for it */
 };
 
@@ -81,7 +81,8 @@ void las_closemailbox (las_Loop *lp) {
 }
 
 
-/* The threads that may post are not there, the lock may be in their hands. */
+/* The threads that may post are not in this process, but one of them may have
+   held the lock when it was forked. */
 void las_leavemailbox (las_Loop *lp) {
   if (lp->mail.box->holders == 1)
     free(lp->mail.box);

@@ -18,8 +18,8 @@
 #include "rooms.h"
 
 
-/* Is it the program's code that runs in L? Below a job of ours lies only the
-   line that runs the loop. */
+/* Does the program's code run in L? Under a job of ours there is only the line
+   that runs the loop. */
 static int isprogram (const las_Loop *lp, lua_State *L) {
   lua_Debug ar;
   int level;
@@ -77,7 +77,8 @@ void las_keeporigin (lua_State *L, las_Loop *lp, int i) {
 }
 
 
-/* keep_origins(loop): from now on, of tasks, timed calls and resources */
+/* keep_origins(loop): keeps those of tasks, timed calls and resources from now
+   on */
 static int core_keep_origins (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lua_settop(L, 1);
@@ -92,7 +93,7 @@ static int core_keep_origins (lua_State *L) {
 }
 
 
-/* resources(loop): what is open, as pairs in one list: its kind; the line that
+/* resources(loop): what is open, in one list of pairs: the kind; the line that
    made it, or false */
 static int core_resources (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
@@ -129,8 +130,8 @@ static void addpair (lua_State *L, las_Loop *lp, lua_Integer n) {
 }
 
 
-/* timers(loop): the timed calls that are to come, as pairs in one list: its
-   handle; the line that made it, or false */
+/* timers(loop): the timed calls to come, in one list of pairs: the handle; the
+   line that made it, or false */
 static int core_timers (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
   lua_Integer n = 0;

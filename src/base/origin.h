@@ -1,7 +1,7 @@
 /*
 ** origin.h
-** Where things were made: kept for tests, which say whose the things are that
-** they find left over.
+** Origins: the lines where things were made, kept for tests, which show them
+** for whatever is left over.
 */
 
 #ifndef las_origin_h
@@ -10,13 +10,13 @@
 #include "base/loop.h"
 
 
-/* "file:line" of the program that runs on the loop, allocated; NULL if it is a
-   job of ours. C only. */
+/* Returns the "file:line" where the program on the loop runs, in memory that
+   the caller frees; NULL if a job of ours runs. C only. */
 LAS_API char *las_duporigin (const las_Loop *lp);
-/* The same as a string or nil; L runs. [-0, +1, m] */
+/* Pushes the same as a string or nil, for the running L. [-0, +1, m] */
 LAS_API void las_pushorigin (lua_State *L, const las_Loop *lp);
 
-/* Keeps the place that makes the value at 'i', if the loop keeps any.
+/* Notes the place that makes the value at 'i', if the loop keeps origins.
    [-0, +0, m] */
 #define las_noteorigin(L,lp,i) \
   (las_unlikely((lp)->origins) ? las_keeporigin(L, lp, i) : (void)0)

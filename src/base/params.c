@@ -1,7 +1,7 @@
 /*
 ** params.c
-** Arguments of constructors: by position, or all in a table with a name for
-** the object, as in Queue{maxsize = 10, name = "jobs"}.
+** Arguments of constructors: by position, or all in one table, together with
+** a name for the object, as in Queue{maxsize = 10, name = "jobs"}.
 */
 
 #include <string.h>
@@ -19,7 +19,7 @@ int las_isinteger (lua_State *L, int i) {
 }
 
 
-/* Which of the parameters is the key at 'k'? -1 for the name of the object.
+/* Returns which of the parameters the key at 'k' is, -1 for the object's name.
    Raises an argument error for 'arg' if it is none. */
 static int tonumber (lua_State *L, int k, int arg, const las_Param *params) {
   int n = 0, isnum = 0;

@@ -12,7 +12,7 @@
 typedef struct las_Param {
   const char *name;
   const char *must;	/* what it must be, after the word "must" */
-  int (*test) (lua_State *L, int i);	/* is the value at 'i' that? */
+  int (*test) (lua_State *L, int i);	/* does the value at 'i' fit? */
 } las_Param;
 
 /* Brings the arguments of a constructor, from 'first' on, into the order of
@@ -22,9 +22,10 @@ typedef struct las_Param {
    [-?, +?, e] */
 LAS_API void las_params (lua_State *L, int first, const las_Param *params);
 
-/* for those that take nothing but a name */
+/* for constructors that take nothing but a name */
 LAS_API const las_Param las_noparams[];
 
+/* Is the value at 'i' an integer? For 'test'. */
 LAS_API int las_isinteger (lua_State *L, int i);
 
 #endif

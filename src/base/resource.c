@@ -1,6 +1,6 @@
 /*
 ** resource.c
-** Resources: what a loop has of the system and must close before it goes.
+** Resources: what a loop must close before it goes.
 */
 
 #include <stdlib.h>

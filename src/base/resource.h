@@ -1,6 +1,6 @@
 /*
 ** resource.h
-** Resources: what a loop has of the system.
+** Resources: what a loop must close before it goes.
 */
 
 #ifndef las_resource_h
@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 
-/* Something outside the core that lives on a loop: streams, listeners. */
+/* Embedded in what belongs to a loop: streams, listeners, memory of a room. */
 typedef struct las_Resource {
   struct las_Resource *next, *prev;
   const struct las_ResourceKind *kind;
@@ -17,14 +17,16 @@ typedef struct las_Resource {
 } las_Resource;
 
 typedef struct las_ResourceKind {
-  const char *name;	/* what 'stats' counts it as; NULL: not at all */
-  void (*drop) (las_Resource *r);	/* the loop closes: let go of uv and of
-				the loop. C only */
+  const char *name;	/* what 'stats' counts it as; NULL: it does not */
+  void (*drop) (las_Resource *r);	/* closes its handles and leaves the
+				loop, which goes. C only */
   void (*tell) (lua_State *L, las_Loop *lp);	/* the loop closes: makes the
 				reports that are due still; NULL: there are
 				none. Of one resource of a loop at most */
 } las_ResourceKind;
 
+/* Adds a resource, whose 'kind' is set, to those of the loop. Its owner takes
+   it out again before its memory goes. Cannot raise. */
 LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
 LAS_API void las_disown (las_Loop *lp, las_Resource *r);
 /* Lets the resource that has reports to make do so. [-0, +0, m] */

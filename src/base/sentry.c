@@ -1,6 +1,6 @@
 /*
 ** sentry.c
-** Threads that keep an eye on the thread of a loop.
+** Sentries: threads that watch the thread of a loop.
 ** They touch no Lua state: they read a few numbers of the loop and signal its
 ** thread, whose handler may then set a hook.
 */
@@ -17,8 +17,8 @@
 #define SENTRYSIGNAL	SIGURG	/* ignored where nobody handles it */
 
 
-/* the sentries of the loop that this thread runs, and who handled their
-   signal before */
+/* the sentries of the loop that this thread runs, and the former action of
+   their signal */
 static __thread las_Sentry *volatile sentries = NULL;
 static __thread struct sigaction former;
 
@@ -30,7 +30,7 @@ lua_State *las_busythread (const las_Loop *lp) {
 
 static void onsignal (int sig) {
   las_Sentry *s;
-  int saved = errno;  /* of what was interrupted */
+  int saved = errno;  /* the interrupted code may need it */
   (void)sig;
   for (s = sentries; s != NULL; s = s->next) {
     if (!s->loop->closed)
@@ -78,7 +78,7 @@ static void endthread (las_Sentry *s) {
 }
 
 
-/* Its thread has ended or was never there. */
+/* Removes and frees a sentry whose thread has ended or was never there. */
 static void discharge (las_Sentry *s) {
   if (sentries == s)
     sentries = s->next;

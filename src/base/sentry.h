@@ -1,6 +1,6 @@
 /*
 ** sentry.h
-** Threads that keep an eye on the thread of a loop.
+** Sentries: threads that watch the thread of a loop.
 */
 
 #ifndef las_sentry_h
@@ -14,7 +14,7 @@ typedef struct las_Sentry las_Sentry;
 typedef struct las_SentryKind {
   size_t size;	/* of the sentry; it starts with a las_Sentry */
   uint64_t (*rest) (las_Sentry *s);	/* how long to sleep, nanoseconds */
-  int (*look) (las_Sentry *s);	/* after that: is the loop to be signalled? */
+  int (*look) (las_Sentry *s);	/* after that: should it be signalled? */
   void (*notice) (las_Loop *lp);	/* the signal, on the loop's thread */
 } las_SentryKind;
 
@@ -28,14 +28,15 @@ struct las_Sentry {
   int stop;		/* guarded by 'lock' */
 };
 
-/* Starts a sentry of the loop that this thread runs; NULL without memory or
-   threads, or where the thread runs another one under a sentry. Cannot
-   raise. */
+/* Starts a sentry of the loop that this thread runs. NULL if there is no memory
+   or thread for it, or if this thread runs another loop that has a sentry.
+   Cannot raise. */
 LAS_API las_Sentry *las_startsentry (las_Loop *lp, const las_SentryKind *kind);
-/* Stops and frees it; NULL is no sentry. */
+/* Stops and frees it; does nothing for NULL. Cannot raise. */
 LAS_API void las_stopsentry (las_Sentry *s);
 
-/* For 'notice': the coroutine that a hook would stop now, or NULL. */
+/* Returns the coroutine in which a hook would run now, or NULL. For
+   'notice'. */
 LAS_API lua_State *las_busythread (const las_Loop *lp);
 
 #endif

@@ -1,7 +1,7 @@
 /*
 ** site.c
 ** Sites: the line of the program that set something, for later reports.
-** Noting one builds no string: most limits are never reached.
+** Noting one builds no string, because most limits are never reached.
 */
 
 #include <stdio.h>

@@ -10,7 +10,7 @@
 
 
 typedef struct las_Site {
-  int line;		/* 0: no Lua function stands there */
+  int line;		/* 0: there is no Lua function */
   char source[LUA_IDSIZE];
 } las_Site;
 
@@ -21,11 +21,11 @@ LAS_API void las_setsite (lua_State *L, int level, las_Site *s);
 /* Pushes "app.lua:14", or an empty string. [-0, +1, m] */
 LAS_API const char *las_pushsite (lua_State *L, const las_Site *s);
 
-/* Pushes the text of the TimeoutError for such a limit, as in
+/* Pushes the message of a TimeoutError for a limit that was set there, as in
    "timed out after 0.1 s (limit set at app.lua:14)". [-0, +1, m] */
 LAS_API void las_pushtimedout (lua_State *L, lua_Number seconds,
                                const las_Site *s);
-/* Pushes "0.1 s". [-0, +1, m] */
+/* Pushes a duration, as in "0.1 s". [-0, +1, m] */
 LAS_API const char *las_pushspan (lua_State *L, lua_Number seconds);
 
 #endif

@@ -69,8 +69,8 @@ static void subtable (lua_State *L, const char *name) {
 }
 
 
-/* A second load finds the types there: objects made before stay what they
-   are. */
+/* A second load of the library finds the types there, so that objects made
+   before keep their types. */
 void las_newtype (lua_State *L, int state, enum las_Type t,
                   const char *name, const luaL_Reg *methods,
                   const luaL_Reg *meta) {

@@ -20,7 +20,7 @@ enum las_Type {
   LAS_NTYPES
 };
 
-/* values that the state block anchors (its user values) */
+/* user values of the state block, which it keeps alive */
 enum las_Anchored {
   LAS_UTYPES = 1,	/* table: type number -> metatable */
   LAS_UERRORS,		/* table: class name -> error class */
@@ -35,7 +35,7 @@ enum las_Anchored {
   LAS_UWATCH,		/* reports the running step: for hooks */
   LAS_URUNJOB,		/* calls a ready job */
   LAS_UBODYMSGH,	/* message handler of what a task drives */
-  LAS_UTRAMPOLINE,		/* function that starts bodies far down the C stack */
+  LAS_UTRAMPOLINE,	/* function that starts bodies far down the C stack */
   LAS_UNOTES,		/* weak table: coroutine -> {traceback, place} of the
 			error that left it */
   LAS_UCLOSER,		/* closes a generator that was dropped */
@@ -52,14 +52,14 @@ struct las_State {
   const void *mt[LAS_NTYPES];	/* identity of each type's metatable */
   uint64_t ntasks;	/* tasks ever made: gives them their numbers */
   const void *sentinel;	/* the one that is anchored */
-  uint8_t ending;	/* does the Lua state end? */
-  int lost;		/* the process whose loop ran when this one was forked;
-			0: none, or after_fork was called */
+  uint8_t ending;	/* is the Lua state being closed? */
+  int lost;		/* the process whose loop ran when this one was forked
+			from it; 0: none, or after_fork was called */
   char libdir[256];	/* what the source of our own Lua code starts with */
   int contexts;		/* was there ever a context? */
   int (*nametask) (void *subject, char *text);	/* writes the default name of
 				a task that was made for it; 0: it has none */
-  const struct las_Watcher *watcher;	/* starts what watches steps */
+  const struct las_Watcher *watcher;	/* starts the watchdog */
 };
 
 #if LUA_VERSION_RELEASE_NUM >= 50406
@@ -71,10 +71,11 @@ struct las_State {
 #define las_state(L)	((las_State *)lua_touserdata(L, lua_upvalueindex(1)))
 
 /* Makes the state block, or finds the one this Lua state already has.
-   [-0, +1, m] pushes it; '*fresh' tells whether it was made now */
+   Pushes it; '*fresh' is whether it was made now. [-0, +1, m] */
 LAS_API las_State *las_newstate (lua_State *L, int *fresh);
 
-/* The state block where there is no upvalue. [-0, +1, -] */
+/* Pushes and returns the state block; for code without upvalues.
+   [-0, +1, -] */
 LAS_API las_State *las_pushstate (lua_State *L);
 
 /* Pushes a user value of the state block. [-0, +1, -] */
@@ -99,11 +100,11 @@ LAS_API void las_settype (lua_State *L, enum las_Type t);
 /* The userdata at 'i' if it is of type 't', else NULL. Never raises. */
 LAS_API void *las_test (lua_State *L, las_State *S, int i, enum las_Type t);
 
-/* As las_test, but raises an argument error. 'i' must be positive. */
+/* Like las_test, but raises an argument error. 'i' must be positive. */
 LAS_API void *las_check (lua_State *L, int i, enum las_Type t);
 
-/* Pushes the name of the object at 'i', which is the one string among its user
-   values. Has it one? [-0, +(1 if so), -] */
+/* Pushes the name of the object at 'i', if it has one: the one string among its
+   user values. Returns whether it did. [-0, +(1 if so), -] */
 LAS_API int las_pushobjectname (lua_State *L, int i);
 
 #endif

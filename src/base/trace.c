@@ -21,8 +21,8 @@
 ** ===================================================================
 */
 
-/* Is level 0 of the coroutine, which 'ar' was filled for, one of our
-   functions, or no C function at all? */
+/* Is the function at level 0 of the coroutine, as in 'ar', one of ours, or not
+   a C function at all? */
 static int isours (las_State *S, lua_State *co, lua_Debug *ar) {
   int ours = 1;
   lua_getinfo(co, "f", ar);
@@ -59,8 +59,8 @@ void las_pushbare (lua_State *co) {
 }
 
 
-/* A value yields from a C function that is not ours; a time slice ends in a
-   Lua function. */
+/* A program that yields a value does so in a C function that is not ours; a
+   time slice ends in a Lua function. */
 int las_isparked (las_State *S, lua_State *co) {
   lua_Debug ar;
   return lua_status(co) == LUA_YIELD && lua_checkstack(co, 4) &&
@@ -94,8 +94,8 @@ lua_State *las_innermost (las_State *S, lua_State *co) {
 }
 
 
-/* The same for a coroutine that may be the running one, which stands in a
-   function of ours too, but drives nothing. */
+/* Does the same for a coroutine that may be the running one. That stands in a
+   function of ours, too, but drives nothing. */
 static lua_State *innerof (lua_State *L, lua_State *co) {
   return (co != L) ? las_inner(las_state(L), co) : NULL;
 }
@@ -125,8 +125,8 @@ static int core_inner (lua_State *L) {
 ** ===================================================================
 */
 
-/* Puts the traceback on top in front of the one below it; its title stays
-   the only one. [-2, +1, m] */
+/* Puts the traceback on top before the one below it, and drops the title of the
+   latter. [-2, +1, m] */
 static void join (lua_State *L) {
   static const char title[] = "stack traceback:";
   const char *outer = lua_tostring(L, -2);
@@ -214,8 +214,9 @@ void las_quicktrace (lua_State *L, lua_State *co) {
 }
 
 
-/* The same without what lies inside. The library's own Lua code is no place
-   that tells a user much: it is passed over if there is any other. */
+/* Does the same without looking into driven coroutines. The library's own Lua
+   code is passed over if there is any other, as users would learn little from
+   it. */
 static int pushline (lua_State *L, lua_State *co) {
   const las_State *S = las_state(L);
   lua_Debug ar, own;
@@ -296,8 +297,8 @@ void las_passerror (lua_State *L, lua_State *co) {
 
 
 /* Pushes the note of the error that is being raised, if the function that
-   raises it passes it on. No value of an error tells that: texts are equal, and
-   an error object may be raised again and again. */
+   raises it passes it on. The error itself does not show that: equal texts are
+   one value, and an error object may be raised again and again. */
 static int pushpassed (lua_State *L) {
   lua_Debug ar;
   if (!lua_getstack(L, 1, &ar) || lua_getlocal(L, &ar, 2) == NULL)
@@ -342,7 +343,7 @@ void las_noteerror (lua_State *L) {
 /* }================================================================== */
 
 
-/* set_libdir(prefix): what the source of the library's own Lua starts with */
+/* set_libdir(prefix): how the sources of the library's own Lua files begin */
 static int core_set_libdir (lua_State *L) {
   snprintf(las_state(L)->libdir, sizeof(las_state(L)->libdir), "%s",
            luaL_checkstring(L, 1));

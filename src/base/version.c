@@ -1,7 +1,7 @@
 /*
 ** version.c
-** Versions: which ones there are, and whether they will do.
-** Headers tell what was compiled; only the libraries know what runs.
+** Versions of Lua and libuv, and whether they are recent enough.
+** Headers show what was compiled; only the libraries know what runs.
 */
 
 #include <string.h>
@@ -26,8 +26,8 @@ static int yieldnow (lua_State *L) {
 }
 
 
-/* Lua tells its release to nobody, but 5.4.3 is the first that can suspend in
-   a '__close': so let a coroutine try. [-0, +0, e] */
+/* Lua does not expose its release number, but 5.4.3 is the first release that
+   can yield in a '__close', so a coroutine tries that. [-0, +0, e] */
 static void checklua (lua_State *L) {
   lua_State *co = lua_newthread(L);
   int nresults, status;
@@ -62,15 +62,15 @@ void las_checkversions (lua_State *L) {
 
 
 #if defined(__ELF__)
-#pragma weak lua_ident	/* a host may keep it to itself */
+#pragma weak lua_ident	/* a host may not export it */
 #define luaident()	((const char *)lua_ident)
 #else
 #define luaident()	((const char *)NULL)
 #endif
 
 
-/* Pushes the running Lua's version, without the release if it is not to be
-   seen. [-0, +1, m] */
+/* Pushes the version of the Lua that runs, without the release if that is not
+   visible. [-0, +1, m] */
 static void pushrunninglua (lua_State *L) {
   static const char prefix[] = "$LuaVersion: Lua ";
   const char *ident = luaident();
@@ -92,8 +92,8 @@ static void pushcompileduv (lua_State *L) {
 }
 
 
-/* From the two versions on top makes {compiled =, running =}, in field 'name'
-   of the table below them. [-2, +0, m] */
+/* Puts the two versions on top as {compiled =, running =} into field 'name' of
+   the table below them. [-2, +0, m] */
 static void setpair (lua_State *L, const char *name) {
   lua_createtable(L, 0, 2);
   lua_insert(L, -3);

@@ -1,6 +1,6 @@
 /*
 ** version.h
-** Versions: which ones there are, and whether they will do.
+** Versions of Lua and libuv, and whether they are recent enough.
 */
 
 #ifndef las_version_h
@@ -9,7 +9,8 @@
 #include "base/base.h"
 
 
-/* Raises unless the Lua and the libuv that run will do. [-0, +0, e] */
+/* Raises unless the Lua and the libuv that run are recent enough.
+   [-0, +0, e] */
 LAS_API void las_checkversions (lua_State *L);
 
 #endif
