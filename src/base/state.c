@@ -92,6 +92,8 @@ void las_newtype (lua_State *L, int state, enum las_Type t,
   if (methods != NULL)
     las_setfuncs(L, state, methods);
   S->mt[t] = lua_topointer(L, -2);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, state, LAS_UMETATABLES + (int)t);
   lua_pop(L, 3);  /* methods, metatable, table of types */
 }
 
@@ -103,14 +105,6 @@ void las_addmethods (lua_State *L, int state, enum las_Type t,
   lua_getfield(L, -1, "__index");
   las_setfuncs(L, state, methods);
   lua_pop(L, 3);
-}
-
-
-void las_settype (lua_State *L, enum las_Type t) {
-  las_getanchored(L, LAS_UTYPES);
-  lua_rawgeti(L, -1, t);
-  lua_setmetatable(L, -3);
-  lua_pop(L, 1);
 }
 
 

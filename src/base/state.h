@@ -26,7 +26,6 @@ enum las_Anchored {
   LAS_UERRORS,		/* table: class name -> error class */
   LAS_UHANDLER,		/* the default exception handler, a function */
   LAS_UCURRENT,		/* loop set by 'set_event_loop', or nil */
-  LAS_UTASK,		/* metatable of tasks, once more */
   LAS_UTASKMAIN,	/* function at the base of every task */
   LAS_UMSGH,		/* its message handler */
   LAS_UOUTSIDE,		/* error of a new task that outside code ran */
@@ -44,7 +43,8 @@ enum las_Anchored {
   LAS_UCALL,		/* calls an exception handler */
   LAS_UDEADLOCK,	/* gives the text of a DeadlockError */
   LAS_USENTINEL,	/* is finalized only when the Lua state ends */
-  LAS_NUSTATE = LAS_USENTINEL
+  LAS_UMETATABLES,	/* metatable of type 0, once more; the others follow */
+  LAS_NUSTATE = LAS_UMETATABLES + LAS_NTYPES - 1
 };
 
 struct las_State {
@@ -95,7 +95,8 @@ LAS_API void las_addmethods (lua_State *L, int state, enum las_Type t,
                              const luaL_Reg *methods);
 
 /* Gives the userdata on top its type's metatable. [-0, +0, -] */
-LAS_API void las_settype (lua_State *L, enum las_Type t);
+#define las_settype(L,t) \
+  (las_getanchored(L, LAS_UMETATABLES + (int)(t)), lua_setmetatable(L, -2))
 
 /* The userdata at 'i' if it is of type 't', else NULL. Never raises. */
 LAS_API void *las_test (lua_State *L, las_State *S, int i, enum las_Type t);

@@ -28,8 +28,8 @@
 
 typedef struct Timeout {
   las_Trigger trigger;	/* first; in the heap while ARMED */
-  las_Loop *loop;
-  las_Task *task;	/* alive: the scope is on its stack until closed */
+  las_Loop *loop;	/* alive: the task holds it */
+  las_Task *task;	/* alive: user value TASK */
   lua_Number when;	/* seconds of the loop's clock */
   lua_Number span;	/* seconds from when it was set until then */
   las_Reason reason;	/* of its cancel, from then until it closes */
@@ -42,7 +42,9 @@ typedef struct Timeout {
 enum {IDLE, ARMED, EXPIRED, CLOSED, LATE};  /* LATE: closed after expiry */
 
 /* user values */
-enum {LOOP = 1, TASK, NUSER = TASK};
+enum {TASK = 1, NUSER = TASK};
+
+#define SOON	0.01	/* seconds from now: a deadline may be past already */
 
 
 static void onexpired (las_Trigger *w, las_Future *f) {
@@ -76,16 +78,17 @@ static void disarm (Timeout *s) {
 
 
 /* A deadline that is past ends the very next wait, be it a 'sleep(0)': the
-   turn under way must look for deadlines when it ends. */
+   turn under way must look for deadlines when it ends. One that is far off
+   spares the look at the clock. */
 static void arm (lua_State *L, Timeout *s) {
   las_Loop *lp = s->loop;
-  uint64_t when = las_moment(s->when), now = las_now(lp);
+  uint64_t when = las_moment(s->when);
   if (s->nodeadline)
     return;
   if (!las_heapreserve(&lp->clock.heap))
     luaL_error(L, "not enough memory");
   las_heapadd(&lp->clock.heap, &s->trigger.item, when);
-  if (when <= now)
+  if (s->span < SOON && when <= las_now(lp))
     las_pollsoon(lp);
   s->phase = ARMED;
 }
@@ -108,8 +111,6 @@ static int newtimeout (lua_State *L, las_Task *t, int level, int nodeadline,
   s->reason.push = pushreason;
   las_setsite(L, level, &s->site);
   s->phase = CLOSED;
-  las_pushloop(L, lp);
-  lua_setiuservalue(L, -2, LOOP);
   las_pushanchored(L, lp, t->f.item.slot);
   lua_setiuservalue(L, -2, TASK);
   las_settype(L, LAS_TTIMEOUT);

@@ -101,8 +101,7 @@ las_Task *las_newtaskfor (lua_State *L, las_Loop *lp, int n, int subject) {
   memset(t, 0, sizeof(*t));
   t->f.item.type = LAS_TASK;
   t->f.loop = lp;
-  las_getanchored(L, LAS_UTASK);
-  lua_setmetatable(L, -2);
+  las_settype(L, LAS_TTASK);
   if (las_unlikely(lp->S->contexts))
     las_inheritcontext(L);
   if (subject != 0) {
@@ -543,10 +542,6 @@ void las_opentask (lua_State *L, int state) {
   };
   las_setfuncs(L, state, funcs);
   las_newtype(L, state, LAS_TTASK, "asyncio.Task", methods, meta);
-  lua_getiuservalue(L, state, LAS_UTYPES);
-  lua_rawgeti(L, -1, LAS_TTASK);
-  lua_setiuservalue(L, state, LAS_UTASK);
-  lua_pop(L, 1);
   las_addmethods(L, state, LAS_TLOOP, loopmethods);
 }
 
