@@ -129,18 +129,18 @@ describe("a dropped connection", function()
   -- What a loop in debug mode reports of connections when it is closed after
   -- `use(port)`, whose results are held or, if `drop`, collected before.
   local function closed_after(use, drop)
-    local loop, held = asyncio.new_event_loop(), nil
+    local loop, held = asyncio.new_event_loop(), {}
     local reports, dropped = witness.reports(loop), 0
     loop:set_debug(true)
     loop:run_until_complete(function()
       local server = asyncio.start_server(function(reader) reader:read() end, HOST, 0)
-      held = { asyncio.await(asyncio.create_task(use, server:sockets()[1].port)) }
+      held.ends = { asyncio.await(asyncio.create_task(use, server:sockets()[1].port)) }
     end)
-    held = not drop and held
+    held.ends = not drop and held.ends
     witness.collect()
     assert.same({}, reports)
     loop:close()
-    held = nil  -- luacheck: ignore
+    held.ends = nil
     witness.collect()
     for _, report in ipairs(reports) do
       dropped = dropped + (report.message == MESSAGE and 1 or 0)
