@@ -39,7 +39,6 @@ enum las_AnchorStack {
   LAS_ARUNJOB,		/* LAS_URUNJOB of the state */
   LAS_ATASKMAIN,	/* LAS_UTASKMAIN */
   LAS_AMSGH,		/* LAS_UMSGH */
-  LAS_ACAUSE,		/* future whose error was raised last */
   LAS_ARAISE,		/* error that a hook will raise */
   LAS_AWATCHED,		/* task whose step is to be reported */
   LAS_ALAST = LAS_AWATCHED

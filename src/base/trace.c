@@ -6,7 +6,6 @@
 */
 
 #include <stdio.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/trace.h"
@@ -262,19 +261,28 @@ void las_pushplace (lua_State *L, lua_State *co) {
 ** ===================================================================
 */
 
+/*
+** A function of ours that passes an error on has this address in its second
+** slot; in the third lies the note of the coroutine that the error came out
+** of, a table, or the future whose outcome it is. This lasts until the error is
+** caught, and no longer. The value of an error would not do: texts are equal,
+** and an error object may be raised again and again.
+*/
+static const char passkey = 0;
+
+/* fields of a note */
+enum {TRACE = 1, PLACE, CAUSE};
+
+
 void las_pushnoted (lua_State *L) {
   las_getanchored(L, LAS_UNOTES);
   lua_pushthread(L);
   if (lua_rawget(L, -2) != LUA_TNIL) {
-    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -1, TRACE);
     lua_remove(L, -2);
   }
   lua_remove(L, -2);
 }
-
-
-/* marks the second slot of a function of ours that passes an error on */
-static const char passkey = 0;
 
 
 void las_passerror (lua_State *L, lua_State *co) {
@@ -296,35 +304,51 @@ void las_passerror (lua_State *L, lua_State *co) {
 }
 
 
-/* Pushes the note of the error that is being raised, if the function that
-   raises it passes it on. The error itself does not show that: equal texts are
-   one value, and an error object may be raised again and again. */
+void las_passoutcome (lua_State *L, int i) {
+  lua_pushvalue(L, i);
+  lua_pushlightuserdata(L, (void *)&passkey);
+  lua_insert(L, 2);
+  lua_insert(L, 3);  /* stack: anything, key, future, ..., error */
+}
+
+
+/* Pushes what the function that raises the error has in its third slot if it
+   passes the error on, else nil. Returns its type. */
 static int pushpassed (lua_State *L) {
   lua_Debug ar;
-  if (!lua_getstack(L, 1, &ar) || lua_getlocal(L, &ar, 2) == NULL)
-    return 0;
-  if (lua_touserdata(L, -1) != (void *)&passkey) {
+  if (lua_getstack(L, 1, &ar) && lua_getlocal(L, &ar, 2) != NULL) {
+    int passed = (lua_touserdata(L, -1) == (void *)&passkey);
     lua_pop(L, 1);
-    return 0;
+    if (passed && lua_getlocal(L, &ar, 3) != NULL)
+      return lua_type(L, -1);
   }
-  lua_pop(L, 1);
-  lua_getlocal(L, &ar, 3);
-  return 1;
+  lua_pushnil(L);
+  return LUA_TNIL;
 }
 
 
 void las_errortrace (lua_State *L) {
   luaL_traceback(L, L, NULL, 1);
-  if (pushpassed(L)) {
-    lua_rawgeti(L, -1, 2);  /* place */
+  if (pushpassed(L) == LUA_TTABLE) {
+    lua_rawgeti(L, -1, PLACE);
     lua_insert(L, -3);
-    lua_rawgeti(L, -1, 1);  /* stack: place, trace, note, inner trace */
+    lua_rawgeti(L, -1, TRACE);  /* stack: place, trace, note, inner trace */
     lua_remove(L, -2);
     join(L);
     lua_insert(L, -2);
   }
-  else
+  else {
+    lua_pop(L, 1);
     las_pushplace(L, L);
+  }
+}
+
+
+void las_pushcause (lua_State *L) {
+  if (pushpassed(L) == LUA_TTABLE) {
+    lua_rawgeti(L, -1, CAUSE);
+    lua_remove(L, -2);  /* note */
+  }
 }
 
 
@@ -332,10 +356,12 @@ void las_noteerror (lua_State *L) {
   luaL_checkstack(L, 8, NULL);
   las_getanchored(L, LAS_UNOTES);
   lua_pushthread(L);
-  lua_createtable(L, 2, 0);
+  lua_createtable(L, CAUSE, 0);
   las_errortrace(L);
-  lua_rawseti(L, -3, 2);
-  lua_rawseti(L, -2, 1);
+  lua_rawseti(L, -3, PLACE);
+  lua_rawseti(L, -2, TRACE);
+  las_pushcause(L);
+  lua_rawseti(L, -2, CAUSE);
   lua_rawset(L, -3);
   lua_pop(L, 1);
 }

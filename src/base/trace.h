@@ -43,7 +43,10 @@ LAS_API void las_pushplace (lua_State *L, lua_State *co);
    a driven coroutine if the error came out of that, and the place where it was
    raised. [-0, +2, m] */
 LAS_API void las_errortrace (lua_State *L);
-/* Keeps both for the coroutine that drives L, as long as L is alive.
+/* For message handlers. Pushes the future that the error came from, if the
+   error is passed on from one, or nil. [-0, +1, -] */
+LAS_API void las_pushcause (lua_State *L);
+/* Keeps all three for the coroutine that drives L, as long as L is alive.
    [-0, +0, m] */
 LAS_API void las_noteerror (lua_State *L);
 /* Pushes the traceback that was kept for L, or nil. [-0, +1, -] */
@@ -53,5 +56,9 @@ LAS_API void las_pushnoted (lua_State *L);
    noted where message handlers find it. Afterwards the error is still on top,
    and slot 1 is unchanged. [-?, +?, m] */
 LAS_API void las_passerror (lua_State *L, lua_State *co);
+/* For a function that is about to raise the error on top, the outcome of the
+   future at 'i'. Puts the future where message handlers find it. Afterwards the
+   error is still on top, and slot 1 is unchanged. [-0, +2, -] */
+LAS_API void las_passoutcome (lua_State *L, int i);
 
 #endif

@@ -173,7 +173,7 @@ static int core_new_event_loop (lua_State *L) {
   las_getanchored(L, LAS_UTASKMAIN);
   las_getanchored(L, LAS_UMSGH);
   lua_xmove(L, lp->anchors.thread, 3);
-  lua_settop(lp->anchors.thread, LAS_ALAST);  /* nil from LAS_ACAUSE on */
+  lua_settop(lp->anchors.thread, LAS_ALAST);  /* nil from LAS_ARAISE on */
   lua_setiuservalue(L, 1, LAS_LANCHOR);
   las_settype(L, LAS_TLOOP);
   err = openuv(lp);

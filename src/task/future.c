@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "base/params.h"
 #include "base/state.h"
+#include "base/trace.h"
 #include "task/reason.h"
 #include "task/task.h"
 #include "rooms.h"
@@ -229,10 +230,8 @@ int las_outcome (lua_State *L, int i) {
   if (las_likely(f->item.state == LAS_FINISHED))
     return pushvalues(L, i, f);
   las_assert(f->item.state != LAS_PENDING);
-  lua_pushvalue(L, i);  /* for the traceback of who awaits it */
-  lua_xmove(L, f->loop->anchors.thread, 1);
-  lua_replace(f->loop->anchors.thread, LAS_ACAUSE);
   las_pusherror(L, i);
+  las_passoutcome(L, i);
   return lua_error(L);
 }
 

@@ -95,30 +95,22 @@ static int wantstrace (const las_Loop *lp) {
 }
 
 
-/* Message handler of every body: keeps the traceback, and which failed
-   future the error came from, if from one; the error goes on unchanged. */
+/* Message handler of every body: keeps the traceback, and the future that the
+   error came from, if it came from one; the error goes on unchanged. A <close>
+   variable that fails in its turn has the handler called again. */
 static int taskerror (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
-  lua_State *A;
   if (lp == NULL || lp->now.task == NULL || lp->now.co != L ||
       (las_iserror(L, 1, "CancelledError") && !wantstrace(lp)))
     return 1;
   lua_settop(L, 1);
-  A = lp->anchors.thread;
   las_pushanchored(L, lp, lp->now.task->f.item.slot);  /* task at 2 */
   if (!las_pushstack(L, 1))
     las_errortrace(L);
   las_setextra(L, 2, LAS_XPLACE);
   las_setextra(L, 2, LAS_XTRACEBACK);
-  lua_pushvalue(A, LAS_ACAUSE);
-  lua_xmove(A, L, 1);
-  if (!lua_isnil(L, -1)) {
-    lua_getiuservalue(L, -1, LAS_UVALUE);
-    if (lua_rawequal(L, -1, 1)) {
-      lua_pop(L, 1);
-      las_setextra(L, 2, LAS_XCAUSE);
-    }
-  }
+  las_pushcause(L);
+  las_setextra(L, 2, LAS_XCAUSE);  /* maybe nil: no longer the former one */
   lua_settop(L, 1);
   return 1;
 }
