@@ -30,7 +30,7 @@ struct las_Item {
   uint32_t slot;	/* its place among the loop's anchors; 0 for none */
   uint8_t type;		/* enum las_ItemType */
   uint8_t state;	/* of a future: enum las_Outcome */
-  uint8_t phase;	/* of a task: enum las_Phase; of others: is it queued? */
+  uint8_t phase;	/* of a task: enum las_Phase; else: is it queued? */
   uint8_t flags;	/* LAS_F... */
   union {
     struct { las_Item *next, *prev; } list;	/* while in a list */

@@ -17,7 +17,7 @@ typedef struct las_Member {
   struct las_Group *group;	/* alive: it is held while it has members */
   las_Future *child;	/* alive: anchored, as above */
   struct las_Member *next, *prev;
-  int starting;		/* is an error of it raised by 'start' alone? */
+  int starting;		/* is its error raised by 'start' alone? */
 } las_Member;
 
 /* a list of members */
@@ -34,14 +34,15 @@ LAS_API las_Member *las_newmember (struct las_Group *g,
 /* Adds a member at the end of the list. */
 LAS_API void las_addmember (las_Members *ms, las_Member *m);
 
-/* Takes one out of its list; a walk goes on behind it. */
+/* Takes one out of its list; a walk continues after it. */
 LAS_API void las_removemember (las_Members *ms, las_Member *m);
 
-/* Takes all out of the list. Returns the first; 'next' links them still. */
+/* Takes all out of the list. Returns the first; they are still linked by
+   'next'. */
 LAS_API las_Member *las_takemembers (las_Members *ms);
 
-/* Begins a walk over the list: las_nextmember gives one after the other, at
-   last NULL. Any of them may be removed meanwhile. */
+/* Begins a walk over the list: las_nextmember returns one after the other, and
+   NULL at the end. Any of them may be removed meanwhile. */
 LAS_API void las_firstmember (las_Members *ms);
 LAS_API las_Member *las_nextmember (las_Members *ms);
 

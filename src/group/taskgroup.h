@@ -1,6 +1,6 @@
 /*
 ** taskgroup.h
-** Task groups, for what ends them.
+** Task groups: what the files that start and end them share.
 */
 
 #ifndef las_taskgroup_h
@@ -37,25 +37,25 @@ typedef struct las_Group {
 /* user values */
 enum las_GroupValue {LAS_GLOOP = 1, LAS_GPARENT, LAS_NGROUP = LAS_GPARENT};
 
-/* The group at 1; raises. */
+/* Returns the group at 1, or raises an argument error. */
 LAS_API las_Group *las_checkgroup (lua_State *L);
 
-/* Cancels all children, the oldest first. C only, as all that follows. */
+/* Cancels all children, the oldest first. C only, as all functions below. */
 LAS_API void las_cancelmembers (las_Group *g);
 
-/* Cancels the children, and the block while it runs; once. */
+/* Cancels the children, and the block if it still runs. Does so once. */
 LAS_API void las_abortgroup (las_Group *g);
 
-/* Nothing more can become of the group: children that are left are left to
-   themselves. */
+/* Ends a group that nobody can wait for any more: the remaining children go on
+   without it. */
 LAS_API void las_finishgroup (las_Group *g);
 
 /* Forgets the children that failed: an error that was not retrieved is
    reported when its child is collected. */
 LAS_API void las_forgetfailed (las_Group *g);
 
-/* Releases the loop's anchor of a group that nothing can reach any more: no
-   child is left whose end would concern it. */
+/* Releases the loop's anchor of a group once no child is left whose end would
+   concern it. */
 LAS_API void las_unanchorgroup (las_Group *g);
 
 #endif

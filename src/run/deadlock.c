@@ -28,7 +28,7 @@ static void keeperror (lua_State *L, las_Loop *lp) {
 }
 
 
-/* job: a DeadlockError, with the text of what 'set_deadlock_text' was given */
+/* job: makes a DeadlockError, whose text comes from 'set_deadlock_text' */
 static int makedeadlock (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   las_newerror(L, "DeadlockError", NULL);
@@ -41,7 +41,7 @@ static int makedeadlock (lua_State *L) {
 }
 
 
-/* job: the error that the loop's LAS_LLATE makes */
+/* job: makes an error by the loop's LAS_LLATE */
 static int makelate (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   las_pushloop(L, lp);
@@ -53,7 +53,7 @@ static int makelate (lua_State *L) {
 }
 
 
-/* A time limit that was reached does not stop it, though it takes long. */
+/* A time limit that was reached does not stop the job, even if that is slow. */
 static void runnow (las_Loop *lp, lua_CFunction f) {
   las_Job job;
   memset(&job, 0, sizeof(job));

@@ -9,17 +9,18 @@
 #include "base/base.h"
 
 
-/* Why it is broken, and so by which error. */
+/* why it is broken, which decides the error */
 enum las_Break {
-  LAS_NOWAKER,	/* nothing can ever wake it: a DeadlockError that says who
-		waits for what */
-  LAS_GRACEOVER,	/* it has waited for the others to end: a plain one */
-  LAS_LIMITREACHED	/* the run has a time limit: what 'set_limit' was given
-		makes the error */
+  LAS_NOWAKER,	/* nothing can ever wake it: a DeadlockError that shows
+		which task waits for what */
+  LAS_GRACEOVER,	/* it has waited long enough for the others to end: a
+		plain DeadlockError */
+  LAS_LIMITREACHED	/* the time limit of the run: the function given to
+		'set_limit' makes the error */
 };
 
-/* The main task gets the error where it waits; a run whose main is a plain
-   future is stopped instead. Cannot raise. */
+/* Makes the main task raise the error where it waits; if a plain future is the
+   main, the run is stopped instead. Cannot raise. */
 LAS_API void las_breakwait (las_Loop *lp, enum las_Break why);
 
 #endif

@@ -1,10 +1,8 @@
 /*
 ** fork.c
-** Forked processes: a child has copies of all loops, and shares what the
-** system keeps for them, such as the set of watched descriptors. So a fork
-** closes all loops for the child at once, in a way that the parent can't feel.
-** The frames that ran a loop are still on the child's stack. They are never
-** returned to: an error leaves them when the step that forked has ended.
+** Forked processes. A child shares with its parent what the system keeps for
+** loops, such as sets of watched descriptors, so a fork closes the child's
+** loops at once without touching that. An error leaves the child's run.
 */
 
 #include <fcntl.h>
@@ -27,7 +25,7 @@
 #include "run/sigint.h"
 
 
-/* All open loops of the process, of whatever Lua state and thread. */
+/* all open loops of the process, in all Lua states and threads */
 static las_Loop *loops = NULL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -40,7 +38,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 */
 
 /* libuv unwatches each descriptor that it closes. In the child that must not
-   reach the parent's set: another file takes its place, which refuses. */
+   reach the parent's set, so another file that refuses takes its place. */
 static void leaveset (las_Loop *lp) {
   int set = uv_backend_fd(&lp->uv);
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -71,8 +69,9 @@ static void onstepped (las_Loop *lp, las_Task *t) {
 }
 
 
-/* Notes the end of the step or callback that was forked, in the place of those
-   who watched it. */
+/* Replaces the instrument in a child, to notice the end of the step or callback
+   that forked. The frames that ran the loop are still on the child's stack,
+   but are never returned to: an error leaves them then. */
 static const las_Instrument foreign = {
   ignorerun, ignore, onstepped
 };
@@ -81,7 +80,7 @@ static const las_Instrument foreign = {
 static void makeforeign (las_Loop *lp) {
   lp->closed = LAS_FOREIGN;
   leaveset(lp);
-  if (lp->L != NULL) {  /* the fork was in a step or callback of it */
+  if (lp->L != NULL) {  /* a step or callback of it forked */
     lp->S->loop = NULL;
     lp->S->lost = lp->process.pid;
     lp->instrument = &foreign;
@@ -162,8 +161,8 @@ static void closeall (las_Loop *lp) {
 }
 
 
-/* A fork in a callback of libuv's leaves libuv in the middle of a poll: then
-   what it has allocated stays, until the child ends. */
+/* After a fork in a callback of libuv, libuv is in the middle of a poll. Its
+   memory is then not freed until the child ends. */
 void las_dropforeign (las_Loop *lp) {
   int whole;
   if (lp->process.dropped)
@@ -183,7 +182,7 @@ void las_dropforeign (las_Loop *lp) {
 }
 
 
-/* after_fork(): in the child, lets it have loops of its own */
+/* after_fork(): lets the child have loops of its own */
 static int asyncio_after_fork (lua_State *L) {
   las_State *S = las_state(L);
   las_Loop *lp, *next;

@@ -1,7 +1,7 @@
 /*
 ** handler.c
-** Exception handlers: what a loop calls with errors that reach nobody.
-** How they are called is report.c's.
+** Exception handlers: the functions that a loop calls with errors that reach
+** nobody else. task/report.c calls them.
 */
 
 #include "base/check.h"
@@ -13,7 +13,7 @@
 #include "rooms.h"
 
 
-/* loop:set_exception_handler(f): nil for the default one */
+/* loop:set_exception_handler(f): nil restores the default one */
 static int loop_set_exception_handler (lua_State *L) {
   las_checkloop(L, 1);
   luaL_argexpected(L, lua_isnoneornil(L, 2) || las_iscallable(L, 2), 2,
@@ -50,7 +50,7 @@ static int loop_default_exception_handler (lua_State *L) {
 }
 
 
-/* set_default_handler(f): what the Lua layer gives as default */
+/* set_default_handler(f): sets the default, which the Lua layer has */
 static int core_set_default_handler (lua_State *L) {
   lua_settop(L, 1);
   lua_setiuservalue(L, lua_upvalueindex(1), LAS_UHANDLER);

@@ -30,9 +30,9 @@ static const las_Deed late = {
 };
 
 
-/* The run is at its time limit: stops the step or callback, wherever it is,
-   unless that has ended meanwhile. If it goes on it is stopped again, then at
-   each instruction until it is left. */
+/* Stops the step or callback that has reached the time limit of the run,
+   wherever it is, unless it has ended meanwhile. If it catches the error it
+   is stopped again, and then at each instruction until it ends. */
 static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   int islate = (lp->run.limit != 0 && uv_hrtime() >= lp->run.limit &&
                 lp->stats.turns == lp->run.lateturn && !lp->run.spared);
@@ -65,7 +65,7 @@ static void notice (las_Loop *lp) {
 }
 
 
-/* How long to sleep before the next look at the limit. */
+/* Returns how long to sleep before the next look at the limit. */
 static uint64_t rest (las_Sentry *s) {
   uint64_t limit = s->loop->run.limit, now = uv_hrtime();
   if (limit == 0 || limit > now + LONGSLEEP)
@@ -76,7 +76,7 @@ static uint64_t rest (las_Sentry *s) {
 }
 
 
-/* A turn that was there at the look before is stopped. */
+/* Asks to stop a turn that was under way at the last look, too. */
 static int look (las_Sentry *s) {
   Guard *g = (Guard *)s;
   las_Loop *lp = s->loop;

@@ -9,7 +9,8 @@
 #include "base/base.h"
 
 
-/* A run begins or ends, whose 'limit' a thread then looks after. */
+/* Starts a thread that guards the 'limit' of the run that begins, if it has
+   one, and ends it with the run. Cannot raise. */
 LAS_API void las_guardlimit (las_Loop *lp);
 LAS_API void las_unguardlimit (las_Loop *lp);
 

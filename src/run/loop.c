@@ -1,7 +1,7 @@
 /*
 ** loop.c
-** The loop as an object: opening, closing, its state.
-** How it runs is turn.c's and run.c's.
+** The loop as an object: opening and closing it, its settings and counters.
+** turn.c and run.c run it.
 */
 
 #include <errno.h>
@@ -41,7 +41,7 @@
 ** ===================================================================
 */
 
-/* A write to a peer that is gone must be an error, not a death. */
+/* A write to a peer that is gone must be an error, not kill the process. */
 static void ignoresigpipe (void) {
   struct sigaction sa;
   if (sigaction(SIGPIPE, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL) {
@@ -51,9 +51,9 @@ static void ignoresigpipe (void) {
 }
 
 
-/* Opens those of standard input, output and error that are closed: libuv never
-   closes these numbers, and aborts if one of them is a descriptor of its own.
-   Where there is no null device an idle socket does. */
+/* Opens standard input, output and error if they are closed: libuv never closes
+   descriptors with these numbers, and aborts if one of its own has one.
+   Without a null device an idle socket serves. */
 static int openstandard (void) {
   int fd;
   for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -65,7 +65,7 @@ static int openstandard (void) {
 }
 
 
-/* Opens all that libuv needs; C only, all or nothing. */
+/* Opens everything that libuv needs; C only, all or nothing. */
 static int openuv (las_Loop *lp) {
   int err = openstandard();
   if (err == 0)
@@ -89,8 +89,8 @@ static int openuv (las_Loop *lp) {
 }
 
 
-/* Lets go of everything that is not Lua's. May run in a finalizer, even
-   inside a run that os.exit will never return to. */
+/* Releases everything that is not Lua's. May run in a finalizer, even inside a
+   run that os.exit will never return to. */
 static void closeuv (las_Loop *lp) {
   lp->closed = LAS_CLOSED;
   las_leaveprocess(lp);
@@ -117,9 +117,9 @@ static void freeparts (las_Loop *lp) {
 }
 
 
-/* Whatever is finalized before the sentinel is finalized at the end of the
-   Lua state: finalizers run last made, first called. So each loop makes a new
-   one, right after itself. */
+/* An object that is finalized after the sentinel is finalized at the end of the
+   Lua state, because finalizers run in the reverse order of their making. So
+   each loop makes a new sentinel, right after itself. */
 static void newsentinel (lua_State *L) {
   las_state(L)->sentinel = lua_newuserdatauv(L, 1, 0);
   las_settype(L, LAS_TSENTINEL);
@@ -135,14 +135,14 @@ static int sentinel_gc (lua_State *L) {
 }
 
 
-/* Does the environment ask for debug mode in every loop? */
+/* Does the environment turn debug mode on for every loop? */
 static uint8_t isdebugasked (void) {
   const char *value = getenv("LUA_ASYNCIO_DEBUG");
   return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
 
-/* new_event_loop([clock]): "virtual" for virtual time */
+/* new_event_loop([clock]): clock is "virtual" for virtual time */
 static int core_new_event_loop (lua_State *L) {
   static const char *const clocks[] = {"real", "virtual", NULL};
   int virtual = luaL_checkoption(L, 1, "real", clocks);
@@ -189,8 +189,8 @@ static int core_new_event_loop (lua_State *L) {
 }
 
 
-/* Tells the handler of the task on top: it will never end. One who stops the
-   program by force wants no word about each. */
+/* Reports the task on top as destroyed while pending, except after a second
+   SIGINT or at exit. */
 static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
   int self = lua_gettop(L);
   if (lp->run.interrupted == LAS_STOPPED || lp->S->ending)
@@ -211,12 +211,12 @@ static void tellpending (lua_State *L, las_Loop *lp, las_Task *t) {
 }
 
 
-/* Closes a coroutine of the task on top: its <close> variables run, without
-   suspending. Its error, if any, goes to the handler. */
+/* Closes a coroutine of the task on top. Its <close> variables are closed and
+   cannot suspend; their error, if any, goes to the exception handler. */
 static void killthread (lua_State *L, las_Loop *lp, las_Task *t,
                         lua_State *co) {
   int self = lua_gettop(L), status;
-  lp->now.task = t;  /* what its scopes release is the task's */
+  lp->now.task = t;  /* its scopes release what the task holds */
   status = las_closethread(co, L);
   lp->now.task = NULL;
   if (status != LUA_OK && lua_gettop(co) > 0) {
@@ -233,7 +233,7 @@ static void killthread (lua_State *L, las_Loop *lp, las_Task *t,
 }
 
 
-/* Ends the task on top, which nobody will ever step again. */
+/* Ends the task on top, which will never be stepped again. */
 static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
   lua_State *co;
   tellpending(L, lp, t);
@@ -267,7 +267,7 @@ static void killtasks (lua_State *L, las_Loop *lp) {
 }
 
 
-/* loop:close(): once; again does nothing */
+/* loop:close(): further calls do nothing */
 static int loop_close (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
   las_checkprocess(lp);
@@ -298,7 +298,7 @@ static int loop_close (lua_State *L) {
 }
 
 
-/* Tells of the tasks that a loop takes along. */
+/* Reports the tasks that are destroyed with a loop. */
 static void telltasks (lua_State *L, las_Loop *lp) {
   uint32_t slot;
   for (slot = 1; slot <= lp->anchors.nslots && lp->ntasks > 0; slot++) {
@@ -312,7 +312,7 @@ static void telltasks (lua_State *L, las_Loop *lp) {
 }
 
 
-/* In another process than its own. */
+/* Collects a loop in a process other than its own. */
 static int gcforeign (las_Loop *lp) {
   las_dropforeign(lp);
   if (!lp->polling)
@@ -321,8 +321,8 @@ static int gcforeign (las_Loop *lp) {
 }
 
 
-/* An os.exit inside a run takes all along, without a word. What is not Lua's
-   goes first: telling may raise. */
+/* After an os.exit inside a run nothing is reported. Everything that is not
+   Lua's is released first, because reporting may raise. */
 static int loop_gc (lua_State *L) {
   las_Loop *lp = (las_Loop *)lua_touserdata(L, 1);
   int told = lp->closed || lp->L != NULL;
@@ -399,7 +399,7 @@ static int loop_tostring (lua_State *L) {
 }
 
 
-/* Adds one to field 'kind' of the table at the top. */
+/* Adds one to field 'kind' of the table on top. */
 static void count (lua_State *L, const char *kind) {
   lua_getfield(L, -1, kind);
   lua_pushinteger(L, lua_tointeger(L, -1) + 1);

@@ -19,15 +19,15 @@
 #define LONGPOLL	3600000  /* ms */
 
 
-/* It only ends the poll: the turn does the rest. Older versions of libuv run
-   timers before they poll, and would then sleep on without the stop. */
+/* This only ends the poll; the turn does the rest. Older versions of libuv run
+   timers before they poll, and would sleep on without the stop. */
 static void ontimer (uv_timer_t *timer) {
   uv_stop(timer->loop);
 }
 
 
-/* Makes the poll end at a moment of the real clock, in whole milliseconds of
-   libuv's and never early. */
+/* Makes the poll end at a moment of the real clock, rounded up to whole
+   milliseconds of libuv's clock. */
 static void settimer (las_Loop *lp, uint64_t when) {
   uint64_t target = (when + 999999) / 1000000;
   uint64_t now;
@@ -45,8 +45,7 @@ static void runuv (las_Loop *lp, uv_run_mode mode) {
 }
 
 
-/* Waits for an event, which mail from elsewhere is too, until a moment of
-   the real clock. */
+/* Waits for an event, such as mail, until a moment of the real clock. */
 static void waituntil (las_Loop *lp, uint64_t when) {
   if (when != NEVER)
     settimer(lp, when);
@@ -57,7 +56,7 @@ static void waituntil (las_Loop *lp, uint64_t when) {
 }
 
 
-/* The first moment of the loop's clock at which something is due. */
+/* Returns the first moment of the loop's clock at which something is due. */
 static uint64_t nextdue (const las_Loop *lp) {
   uint64_t when = (lp->clock.heap.n > 0 && lp->clock.heap.v[0].when < LAS_FAR)
                   ? lp->clock.heap.v[0].when : NEVER;
@@ -67,8 +66,8 @@ static uint64_t nextdue (const las_Loop *lp) {
 }
 
 
-/* The first moment of the real clock at which the run must be looked at,
-   whatever its clock. */
+/* Returns the first moment of the real clock at which a limit of the run must
+   be checked, even on a virtual clock. */
 static uint64_t realdue (const las_Loop *lp) {
   uint64_t when = NEVER;
   if (lp->run.limit != 0 && !lp->run.overdue)
@@ -98,7 +97,7 @@ static int hasmore (las_Loop *lp) {
 }
 
 
-/* Takes the events that are there, mail too. */
+/* Takes the events that are there, and mail. */
 static void takeevents (las_Loop *lp) {
   uv_ref((uv_handle_t *)&lp->mail.async);
   runuv(lp, UV_RUN_NOWAIT);
@@ -106,10 +105,10 @@ static void takeevents (las_Loop *lp) {
 }
 
 
-/* In virtual time what is real may come first. What an event brings need not
-   make anything ready: a task may have been stepped right there, and new
-   deadlines made. So time jumps when libuv has no event left to take and
-   none comes for a while. */
+/* In virtual time, real events come before deadlines. An event need not make
+   anything ready: a task may have been stepped at once and have set new
+   deadlines. So time jumps only when libuv has no event left and none comes
+   for a while. */
 static void waitvirtual (las_Loop *lp) {
   uint64_t jump = lp->clock.autojump, real = realdue(lp), until, due;
   if (lp->budget.busy > 0 || nextdue(lp) == NEVER) {

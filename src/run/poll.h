@@ -9,8 +9,8 @@
 #include "base/base.h"
 
 
-/* Takes the events that are there; waits for one, or until something is due,
-   unless anything is ready or the run is to end. Cannot raise. */
+/* Takes the events that are there. Waits for one, or until something is due,
+   unless anything is ready or the run must end. Cannot raise. */
 LAS_API void las_poll (las_Loop *lp);
 
 #endif

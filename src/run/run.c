@@ -62,7 +62,7 @@ static void rununtil (lua_State *L, las_Loop *lp, las_Future *f,
 }
 
 
-/* The future is not done: why did the run end? */
+/* Raises the reason why the run has ended although the future is not done. */
 static int raisestopped (lua_State *L, las_Loop *lp) {
   if (lp->run.interrupted == LAS_STOPPED)
     return luaL_error(L, "interrupted!");
@@ -72,7 +72,7 @@ static int raisestopped (lua_State *L, las_Loop *lp) {
 }
 
 
-/* The results of what is at 2 on the loop at 1. */
+/* Runs the awaitable at 2 on the loop at 1 and returns its results. */
 static int complete (lua_State *L, enum las_SigintMode mode) {
   las_Loop *lp = las_checkloop(L, 1);
   las_Future *f;
@@ -92,7 +92,7 @@ static int complete (lua_State *L, enum las_SigintMode mode) {
 }
 
 
-/* loop:run_until_complete(aw): its results; a SIGINT stops it */
+/* loop:run_until_complete(aw): the results of aw; a SIGINT stops the run */
 static int loop_run_until_complete (lua_State *L) {
   int i;
   las_checkloop(L, 1);
@@ -103,8 +103,8 @@ static int loop_run_until_complete (lua_State *L) {
 }
 
 
-/* complete(loop, aw, ending): the same, but the first SIGINT cancels it (what
-   'run' wants). 'ending': one that came before counts */
+/* complete(loop, aw, ending): the same for 'run', but the first SIGINT cancels
+   aw; if 'ending', a SIGINT that came before counts */
 static int core_complete (lua_State *L) {
   return complete(L, lua_toboolean(L, 3) ? LAS_SIGENDING : LAS_SIGCANCEL);
 }
@@ -117,8 +117,8 @@ static int loop_stop (lua_State *L) {
 }
 
 
-/* interrupted(loop [, main]): did a SIGINT come? "cancelled", "missed" (the
-   main task was never given the cancel) or "stopped", else nil */
+/* interrupted(loop [, main]): what a SIGINT did: "cancelled", "missed" (the
+   cancel never reached the main task), "stopped", or nil if none came */
 static int core_interrupted (lua_State *L) {
   las_Loop *lp = (las_Loop *)las_check(L, 1, LAS_TLOOP);
   las_Future *f = lua_isnoneornil(L, 2) ? NULL : las_checkfuture(L, 2);
@@ -136,7 +136,7 @@ static int core_interrupted (lua_State *L) {
 }
 
 
-/* set_grace(loop, seconds | nil): after so long the main task gets a
+/* set_grace(loop, seconds | nil): after that time the main task gets a
    DeadlockError where it waits, as if nothing could wake it */
 static int core_set_grace (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
@@ -150,10 +150,10 @@ static int core_set_grace (lua_State *L) {
 }
 
 
-/* set_limit(loop, seconds | nil, makeerror | nil): after so much real time the
-   main task gets the error that makeerror() returns, or is cancelled at its
-   next wait; if it then goes on, the run ends without it. Code that is busy is
-   stopped in any case. overdue(loop): was the limit reached? */
+/* set_limit(loop, seconds | nil, makeerror | nil): after that much real time
+   the main task gets the error that makeerror() returns where it waits, or is
+   cancelled at its next wait. If it then goes on, the run ends without it.
+   Busy code is stopped in any case. overdue(loop): was the limit reached? */
 static int core_set_limit (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lp->run.limit = lua_isnoneornil(L, 2) ? 0

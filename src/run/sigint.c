@@ -1,9 +1,8 @@
 /*
 ** sigint.c
-** SIGINT while a loop runs. Under 'run' the first cancels the main task, the
-** second stops at once, even in a busy step; without it the first stops. One
-** more takes the system's way.
-** The handlers run on the loop's own thread, between any two instructions.
+** SIGINT while a loop runs. Under 'run' the first one cancels the main task and
+** the second stops the run, even in a busy step; without 'run' the first does.
+** One more has its default effect. The handler may interrupt any instruction.
 */
 
 #include <errno.h>
@@ -17,7 +16,7 @@
 #include "task/future.h"
 
 
-/* The loop that a SIGINT goes to: one run at a time in a process has it. */
+/* the loop that a SIGINT goes to: only one run of a process at a time */
 static las_Loop *volatile sigloop = NULL;
 
 static struct sigaction former;
@@ -38,7 +37,7 @@ static const las_Deed interrupt = {
 
 static void onsigint (int sig) {
   las_Loop *lp = sigloop;
-  int saved = errno;  /* of what was interrupted */
+  int saved = errno;  /* the interrupted code may need it */
   if (lp == NULL || lp->closed || lp->run.interrupted >= LAS_STOPPED) {
     signal(sig, SIG_DFL);
     raise(sig);
@@ -58,7 +57,7 @@ static void onsigint (int sig) {
 }
 
 
-/* Nothing is done where a SIGINT is ignored, as in the background. */
+/* Does nothing in a process that ignores SIGINT, as one in the background. */
 void las_catchsigint (las_Loop *lp, enum las_SigintMode mode) {
   struct sigaction sa;
   if (mode != LAS_SIGENDING)
@@ -85,7 +84,7 @@ void las_leavesigint (las_Loop *lp) {
 }
 
 
-/* On the loop: what the signal asked for. */
+/* Does what the signal asked for, on the loop's side. */
 void las_takesigint (las_Loop *lp) {
   if (lp->run.interrupted == LAS_INTERRUPTED) {
     lp->run.interrupted = LAS_CANCELLING;

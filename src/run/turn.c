@@ -30,7 +30,7 @@
 */
 
 static void runready (las_Loop *lp) {
-  size_t n = lp->ready.n;  /* what comes meanwhile waits for the next turn */
+  size_t n = lp->ready.n;  /* items added meanwhile wait for the next turn */
   atomic_store_explicit(&lp->stats.turns, lp->stats.turns + 1,
                         memory_order_relaxed);
   lp->budget.ticks += (unsigned)n;
@@ -48,8 +48,8 @@ static void runready (las_Loop *lp) {
 }
 
 
-/* Callbacks come in the order of their deadlines, but only the next turn calls
-   them: what fires at once and was due later comes after that turn. */
+/* Callbacks run in the order of their deadlines, but only in the next turn. So
+   items that fire at once but were due later must wait for that turn. */
 static void firedue (las_Loop *lp) {
   uint64_t now;
   int called = 0;
@@ -95,15 +95,17 @@ static int isover (las_Loop *lp) {
 }
 
 
-/* Is the run at its time limit, of the real clock whatever the loop's? */
+/* Has the run reached its time limit? That is on the real clock, even if the
+   loop's is virtual. */
 static int islate (las_Loop *lp) {
   return las_unlikely(lp->run.limit != 0) && !lp->run.ending &&
          uv_hrtime() >= lp->run.limit;
 }
 
 
-/* The time limit was reached. The main task is told once, where it waits or
-   will wait next; if it goes on after that, the run ends and leaves it. */
+/* Ends a run at its time limit. The main task gets an error once, where it
+   waits or will wait next. If it goes on after that, the run ends without
+   it. */
 static void late (las_Loop *lp) {
   if (lp->run.overdue == LAS_TOLD)
     lp->run.stop = 1;

@@ -9,7 +9,8 @@
 #include "base/base.h"
 
 
-/* Runs turns until told to stop, one at least. Cannot raise. */
+/* Runs turns until the run is stopped, at least one. Raises only in a process
+   that was forked meanwhile. */
 LAS_API void las_runloop (las_Loop *lp, lua_State *L);
 
 #endif

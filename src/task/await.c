@@ -65,7 +65,7 @@ static int awaitk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* Waits for the future at 1, where nothing else may lie below. */
+/* Waits for the future at 1, the lowest value on the stack. */
 static int awaitfuture (lua_State *L, las_Task *t, las_Future *f,
                         const las_Wait *how) {
   if (f->item.state == LAS_PENDING) {
@@ -89,7 +89,7 @@ static int awaitfuture (lua_State *L, las_Task *t, las_Future *f,
 }
 
 
-/* results of a call: all but the awaited thing at 1 */
+/* The results of a call: everything above the awaited value at 1. */
 static int callk (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;
@@ -124,7 +124,7 @@ static int asyncio_await (lua_State *L) {
 }
 
 
-/* shield(aw): waits as await does, but keeps a cancel from reaching it. */
+/* shield(aw): waits as await does, but no cancel reaches aw */
 static int asyncio_shield (lua_State *L) {
   las_Task *t = las_checktask(L, "shield");
   luaL_checkany(L, 1);
@@ -134,7 +134,7 @@ static int asyncio_shield (lua_State *L) {
 }
 
 
-/* ensure_future(aw [, loop]): a future stays, all else becomes a task. */
+/* ensure_future(aw [, loop]): a future as it is; anything else as a task */
 static int asyncio_ensure_future (lua_State *L) {
   las_Loop *lp = lua_isnoneornil(L, 2) ? NULL : las_checkloop(L, 2);
   luaL_checkany(L, 1);

@@ -8,8 +8,8 @@
 
 #include "base/base.h"
 
-/* The future at 'i'; other awaitables there are made a task of 'lp' and
-   replaced by it. Raises an argument error for 'arg'. */
+/* Returns the future at 'i'. Any other awaitable is made a task of 'lp', which
+   replaces it at 'i'. Raises an argument error for 'arg'. [-0, +0, e] */
 LAS_API las_Future *las_ensurefuture (lua_State *L, las_Loop *lp, int i,
                                       int arg);
 

@@ -1,7 +1,7 @@
 /*
 ** awaitable.c
-** What can be awaited or made a task: coroutine functions, their objects,
-** futures, and what has an '__await' metamethod.
+** What can be awaited or made a task: coroutine functions, coroutine objects,
+** futures, and values with an '__await' metamethod.
 ** A coroutine object is a Lua thread that has not started.
 */
 
@@ -15,7 +15,7 @@
 #include "rooms.h"
 
 
-/* calling a coroutine function: upvalue 2 is its body */
+/* Calls a coroutine function. Upvalue 2 is its body. */
 static int callasync (lua_State *L) {
   int n = lua_gettop(L);
   lua_State *co = las_newthread(L);
@@ -126,7 +126,7 @@ static int asyncio_async (lua_State *L) {
   luaL_argexpected(L, las_iscallable(L, 1), 1, "function");
   lua_settop(L, 1);
   if (lua_iscfunction(L, 1) && lua_tocfunction(L, 1) == callasync)
-    return 1;  /* it is one already */
+    return 1;  /* it is a coroutine function already */
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_pushcclosure(L, callasync, 2);
@@ -134,7 +134,7 @@ static int asyncio_async (lua_State *L) {
 }
 
 
-/* body(f): what a coroutine function runs; any other value as it is */
+/* body(f): the body of a coroutine function; any other value as it is */
 static int core_body (lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
@@ -159,7 +159,7 @@ static int asyncio_iscoroutine (lua_State *L) {
 }
 
 
-/* isfresh(thread): has nobody started it? */
+/* isfresh(thread): is it a coroutine object that has not started? */
 static int core_isfresh (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTHREAD);
   lua_pushboolean(L, las_isfresh(lua_tothread(L, 1)));

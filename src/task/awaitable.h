@@ -9,22 +9,23 @@
 #include "base/base.h"
 
 
-/* Can what stands at stack index 'i' be a task's body? A function or a fresh
-   coroutine can; a coroutine function is replaced by its own body. Raises an
-   argument error for 'arg' if the coroutine is not fresh. */
+/* Can the value at 'i' be a task's body? A function or a fresh coroutine can; a
+   coroutine function is replaced by its own body. Raises an argument error
+   for 'arg' if the coroutine is not fresh. [-0, +0, e] */
 LAS_API int las_asbody (lua_State *L, int i, int arg);
-/* Closes a coroutine object at 'i', or the first thing in a list there, that
-   will never run. */
+/* Closes a coroutine object that will never run: the value at 'i', or the first
+   one in a list there. */
 LAS_API void las_discardbody (lua_State *L, int i);
+/* Can the value at 'i' be awaited? [-0, +0, -] */
 LAS_API int las_isawaitable (lua_State *L, int i);
-/* Raises an argument error for 'arg' unless las_ensurefuture can take what
-   lies at 'i'. */
+/* Raises an argument error for 'arg' unless las_ensurefuture can take the value
+   at 'i'. [-0, +0, e] */
 LAS_API void las_checkstartable (lua_State *L, las_Loop *lp, int i, int arg);
-/* Raises an argument error for the first of the values from 'first' on that
-   is not nil; the awaitable before them takes no arguments. 'arg': number of
-   the table that they come from, or 0. */
+/* Raises an argument error for the first value from 'first' on that is not nil,
+   because the awaitable before them takes no arguments. 'arg' is the number of
+   the table that they come from, or 0. [-0, +0, e] */
 LAS_API void las_checknoargs (lua_State *L, int first, int arg);
-/* Is the table at 'i' an awaitable or callable one, and so not a list? */
+/* Can the table at 'i' be awaited or called, so that it is not a list? */
 LAS_API int las_isobject (lua_State *L, int i);
 
 /* Is the coroutine a coroutine object: a function with its arguments on the

@@ -21,17 +21,17 @@
 #include "rooms.h"
 
 
-#define MAXVALUES	200	/* arguments as user values; more go in a table */
+#define MAXVALUES	200	/* arguments as user values; more: a table */
 
 /* job.trigger.item.phase of a handle */
 enum {
-  IDLE,		/* it was called */
+  IDLE,		/* was called */
   QUEUED,	/* in the ready queue */
   TIMED,	/* in the heap */
   AWAITING,	/* in the list of its future */
   CANCELLED,
-  DUE		/* in the ready queue, but it is being collected: its
-		finalizer, which is still to come, has the loop hold it */
+  DUE		/* in the ready queue, but being collected: its finalizer,
+		which has yet to run, makes the loop hold it */
 };
 
 /* user values: function, loop, arguments (or a table of them) */
@@ -43,9 +43,9 @@ typedef struct Handle {
   uint64_t when;	/* of a timer handle, nanoseconds */
   int nargs;
   uint8_t packed;	/* are the arguments in a table? */
-  uint8_t weak;		/* is a callback of a future: held only once it fires */
-  uint8_t once;		/* is one: its future must not keep it when it ran */
-  uint8_t finalized;	/* was it once? */
+  uint8_t weak;		/* is its future still pending, so that it is not held? */
+  uint8_t once;		/* is it of a future, which must drop it when it ran? */
+  uint8_t finalized;	/* has its finalizer run? */
 } Handle;
 
 
@@ -67,7 +67,8 @@ static int tocontext (lua_State *L) {
 }
 
 
-/* Reports what a callback raised: context (or what became of it) on top. */
+/* Reports the error of a callback. On top is the context of the report, or what
+   was raised when that was made. */
 static void report (lua_State *L, las_Loop *lp, int handle) {
   if (!lua_istable(L, -1) || lua_getmetatable(L, -1)) {  /* no memory? */
     lua_settop(L, handle);
@@ -120,7 +121,7 @@ static int handle_run (lua_State *L) {
   int handle, status, contexts = lp->S->contexts;
   if (las_unlikely(h->job.trigger.item.phase == DUE)) {
     las_queue(lp, &h->job.trigger.item);
-    lua_gc(L, LUA_GCSTEP, 0);  /* brings its finalizer nearer */
+    lua_gc(L, LUA_GCSTEP, 0);  /* makes its finalizer run sooner */
     return 0;
   }
   las_pushanchored(L, lp, h->job.trigger.item.slot);
@@ -133,13 +134,13 @@ static int handle_run (lua_State *L) {
   luaL_checkstack(L, h->nargs + 8, NULL);
   if (las_unlikely(contexts)) {
     las_pushjobcontext(L, handle, &h->job);
-    las_swapcontext(L);  /* the former one stays below */
+    las_swapcontext(L);  /* the former context stays below */
   }
   lua_pushcfunction(L, tocontext);
   lua_getiuservalue(L, handle, FUNCTION);
   pusharguments(L, handle, h);
   status = lua_pcall(L, h->nargs, 0, -h->nargs - 2);
-  if (las_unlikely(lp->S->contexts)) {  /* may be new: then nil goes back */
+  if (las_unlikely(lp->S->contexts)) {  /* the first may be new: nil then */
     if (contexts)
       lua_pushvalue(L, handle + 1);
     else
@@ -148,7 +149,7 @@ static int handle_run (lua_State *L) {
     lua_pop(L, 1);
   }
   if (status != LUA_OK)
-    report(L, lp, handle);  /* the handler may keep it: it stays complete */
+    report(L, lp, handle);  /* the handler may keep it, so forget nothing */
   else if (h->once)
     forget(L, handle, h);
   return 0;
@@ -182,8 +183,8 @@ static void handle_told (las_Trigger *w, las_Future *f) {
 ** ===================================================================
 */
 
-/* A handle for the function at 'f' and all values above it. The loop lies at
-   stack index 'loop'. [-0, +1, m] */
+/* Makes a handle for the function at 'f' and all values above it. The loop lies
+   at stack index 'loop'. [-0, +1, m] */
 static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
                           enum las_Type type) {
   int i, n = lua_gettop(L) - f, contexts = lp->S->contexts;
@@ -223,7 +224,8 @@ static Handle *newhandle (lua_State *L, las_Loop *lp, int f,
 }
 
 
-/* A coroutine function is replaced by its body. */
+/* Raises unless the value at 'i' is callable. A coroutine function is replaced
+   by its body. */
 static void checkcallable (lua_State *L, int i) {
   if (!las_iscallable(L, i) || !las_asbody(L, i, i))
     luaL_typeerror(L, i, "function");
@@ -247,9 +249,9 @@ static int loop_call_soon (lua_State *L) {
 }
 
 
-/* loop:call_soon_threadsafe(f, ...): the same, and ends a poll that is under
-   way. Lua runs meanwhile where a callback of libuv that is not ours calls
-   it; never on another thread, for a Lua state has one. */
+/* loop:call_soon_threadsafe(f, ...): the same; also ends a poll under way. Lua
+   can run during a poll if a libuv callback that is not ours calls it, but
+   never on another thread, because a Lua state has only one. */
 static int loop_call_soon_threadsafe (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   callsoon(L, lp);
@@ -321,7 +323,7 @@ static int future_add_done_callback (lua_State *L) {
 }
 
 
-/* The callback leaves its future. */
+/* Takes the callback out of its future's list of waiters. */
 static void unawait (las_Future *f, Handle *h) {
   las_unlink(&f->waiters, &h->job.trigger.item);
   las_release(h->loop, h->job.trigger.item.slot);
@@ -384,7 +386,7 @@ static Handle *checkhandle (lua_State *L) {
 }
 
 
-/* handle:cancel(): forgets function and arguments at once */
+/* handle:cancel(): also forgets function and arguments at once */
 static int handle_cancel (lua_State *L) {
   Handle *h = checkhandle(L);
   if (h->job.trigger.item.phase == CANCELLED)
@@ -432,9 +434,10 @@ static int handle_tostring (lua_State *L) {
 }
 
 
-/* A callback goes with its future, but another finalizer may still settle that
-   and have it called. So it stays linked and gets a second finalizer, which
-   comes once all that were dropped together had their first. */
+/* A callback is collected with its future, but another finalizer may still
+   settle the future, and the callback must be called. So it stays linked and
+   gets a second finalizer, which runs after the first ones of all that were
+   collected together. */
 static int callback_gc (lua_State *L) {
   Handle *h = (Handle *)lua_touserdata(L, 1);
   las_Loop *lp = h->loop;

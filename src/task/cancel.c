@@ -1,8 +1,8 @@
 /*
 ** cancel.c
 ** Cancelling: a cancel goes down the chain of awaits to whatever can raise it.
-** A message goes the same way first, for keeping it may raise and a cancel may
-** not.
+** A message goes the same way first, because keeping it may raise, but a
+** cancel must not.
 */
 
 #include "task/cancel.h"
@@ -25,9 +25,9 @@ void las_throw (las_Task *t) {
 
 
 /*
-** The cancel goes down the chain of awaits as a loop. Where a task waits for
-** many (a gather) the rest is put off as work, so nothing recurses. A task
-** met twice in one pass is cancelled once.
+** The cancel follows the chain of awaits in a loop. If a task waits for many (a
+** gather), the rest becomes work for later, so nothing recurses. A task that
+** is met twice in one pass is cancelled once.
 */
 static int cancelchain (las_Future *f, uint32_t pass) {
   for (;;) {
@@ -41,7 +41,7 @@ static int cancelchain (las_Future *f, uint32_t pass) {
     }
     if (t->mark == pass) {
       if (f->item.phase == LAS_PARKED)
-        las_throw(t);  /* a cycle: nobody further in can take it */
+        las_throw(t);  /* a cycle: there is no innermost wait */
       return 1;
     }
     t->mark = pass;
@@ -67,8 +67,8 @@ static int cancelchain (las_Future *f, uint32_t pass) {
 }
 
 
-/* Numbers the passes. They begin anew after 2^32 of them; then no task may
-   keep the mark of one long past. */
+/* Begins a pass with a new number. After 2^32 passes the numbers start again,
+   so all tasks forget their marks of old passes. */
 static void newpass (las_Loop *lp) {
   if (las_unlikely(++lp->cancel.pass == 0)) {
     lua_State *A = lp->anchors.thread;
@@ -90,7 +90,7 @@ int las_cancelalso (las_Future *f) {
   las_Loop *lp = f->loop;
   int taken;
   if (lp->closed && f->item.type == LAS_TASK)
-    return 0;  /* a collected loop took its deadlines along */
+    return 0;  /* the deadlines went with the collected loop */
   taken = cancelchain(f, lp->cancel.pass);
   while (lp->cancel.work != NULL) {
     las_Work *w = lp->cancel.work;
@@ -139,10 +139,10 @@ int las_uncancel (las_Task *t, unsigned base) {
 }
 
 
-/* The last of the tasks that wait one for another, from 't' on, before 'me'
-   or one that waits for no single task. */
+/* Follows the chain of tasks that each wait for one other task, from 't' on.
+   Returns the last one before 'me', or the first that does not wait so. */
 static las_Task *lastawaiter (las_Task *t, const las_Task *me) {
-  uint32_t steps = t->f.loop->ntasks;  /* more of them make a circle */
+  uint32_t steps = t->f.loop->ntasks;  /* a longer chain is a circle */
   while (steps-- > 0 && t->f.item.phase == LAS_PARKED) {
     las_Future *inner = (t->wait->inner != NULL) ? t->wait->inner(t) : NULL;
     if (inner == NULL || inner->item.type != LAS_TASK || inner == &me->f)
@@ -153,9 +153,9 @@ static las_Task *lastawaiter (las_Task *t, const las_Task *me) {
 }
 
 
-/* cancel_child(task): as its method 'cancel'. But where the task waits for the
-   one that calls this, itself or through others, the cancel would come back:
-   then it is raised in the last of them that waits. */
+/* cancel_child(task): like its method 'cancel'. But if the task waits for the
+   caller, directly or through others, the cancel would come back; it is then
+   raised in the last of the tasks that wait. */
 static int core_cancel_child (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
   las_Task *me = las_checktask(L, "cancel_child");
@@ -182,7 +182,8 @@ static int core_uncancel (lua_State *L) {
 }
 
 
-/* stack of 'cancel': a list of tasks for the message, and one of it */
+/* stack of 'cancel'; LIST: the tasks that get the message; TARGET: one of
+   them */
 enum {SELF = 1, MESSAGE, LIST, TARGET};
 
 
@@ -200,8 +201,8 @@ static void addtarget (lua_State *L, las_Future *f) {
 }
 
 
-/* Adds those that the cancel of a task goes on to. Does the task itself raise
-   it, too? */
+/* Adds the tasks that the cancel of a task goes on to. Returns whether the task
+   itself raises it, too. */
 static int addtargets (lua_State *L, las_Task *t) {
   las_Future *f;
   int i;
@@ -220,7 +221,8 @@ static int addtargets (lua_State *L, las_Task *t) {
 }
 
 
-/* Gives the message to all who will raise the cancel; the first one stays. */
+/* Gives the message to all tasks that will raise the cancel. A message that one
+   has already stays. */
 static void setmessage (lua_State *L) {
   lua_Integer k;
   lua_createtable(L, 1, 1);

@@ -1,8 +1,8 @@
 /*
 ** context.c
 ** Contexts: values that follow the flow of a program into tasks and callbacks.
-** A context is a map that is copied when it is written while another shares
-** it; so a copy is one small object. A task without one costs a bit to test.
+** Contexts share their maps and copy one before writing to it, so a copy is a
+** small object. A task that has no context costs the test of one bit.
 */
 
 #include <string.h>
@@ -18,8 +18,8 @@
 
 
 typedef struct Context {
-  int shared;		/* does another have the same map? */
-  int entered;		/* does 'run' run in it? */
+  int shared;		/* may others have the same map? */
+  int entered;		/* is it current for a 'run'? */
 } Context;
 
 /* user value of a context: table, variable -> value; nil while empty */
@@ -70,7 +70,7 @@ int las_lookupvar (lua_State *L, int ctx, int var) {
 }
 
 
-/* Pushes the map of the context at 'ctx', which is then its own. */
+/* Pushes the map of the context at 'ctx', copied if it was shared. */
 static void ownmap (lua_State *L, int ctx) {
   Context *c = (Context *)lua_touserdata(L, ctx);
   int has = (lua_getiuservalue(L, ctx, MAP) != LUA_TNIL);
@@ -119,7 +119,7 @@ static Context *newcontext (lua_State *L) {
 }
 
 
-/* Replaces the context on top by a copy; nil by an empty one. */
+/* Replaces the context on top by a copy, or nil by an empty context. */
 static void copy (lua_State *L) {
   Context *from = (Context *)lua_touserdata(L, -1), *c = newcontext(L);
   if (from != NULL && lua_getiuservalue(L, -2, MAP) != LUA_TNIL) {
@@ -162,7 +162,7 @@ void las_pushcontext (lua_State *L) {
 }
 
 
-/* Pops a context or nil, which the task at 'i' then has. */
+/* Pops a context or nil and gives it to the task at 'i'. */
 static void settaskcontext (lua_State *L, int i) {
   las_Task *t = (las_Task *)lua_touserdata(L, i);
   int has = !lua_isnil(L, -1);
@@ -307,15 +307,15 @@ static int context_get (lua_State *L) {
 }
 
 
-/* has_contexts(): was there ever one? */
+/* has_contexts(): was a context ever made? */
 static int core_has_contexts (lua_State *L) {
   lua_pushboolean(L, las_state(L)->contexts);
   return 1;
 }
 
 
-/* enter_context(context): makes it the current one; gives true and the former,
-   or false if it is entered already */
+/* enter_context(context): makes it the current one. Returns true and the former
+   one, or false if it is entered already */
 static int core_enter_context (lua_State *L) {
   Context *c = checkcontext(L);
   lua_settop(L, 1);
@@ -330,8 +330,8 @@ static int core_enter_context (lua_State *L) {
 }
 
 
-/* leave_context(context, former): if it is the current one still, which it is
-   not in a task that is closed by force */
+/* leave_context(context, former): restores the former one, unless the context
+   is no longer current, as in a task that is closed by force */
 static int core_leave_context (lua_State *L) {
   Context *c = checkcontext(L);
   lua_settop(L, 2);

@@ -1,6 +1,6 @@
 /*
 ** context.h
-** Contexts: what tasks and callbacks take along.
+** Contexts: values that tasks and callbacks inherit.
 */
 
 #ifndef las_context_h
@@ -12,34 +12,42 @@
 /* Gives the new task on top a copy of the current context, if there is one.
    Needed only once 'contexts' of the state is set. [-0, +0, m] */
 LAS_API void las_inheritcontext (lua_State *L);
-/* Pushes such a copy, if there is one. [-0, +(0|1), m] */
+/* Pushes such a copy, if there is one. Returns whether it did.
+   [-0, +(0|1), m] */
 LAS_API int las_copycontext (lua_State *L);
-/* Replaces the context (or nil) on top by that outside of tasks, whose place
-   it takes. [-1, +1, -] */
+/* Exchanges the context (or nil) on top and the one that holds outside of
+   tasks. [-1, +1, -] */
 LAS_API void las_swapcontext (lua_State *L);
-/* The same for the current one, of the task that runs if one does.
+/* Exchanges it and the current one: of the task that runs, if one does.
    [-1, +1, m] */
 LAS_API void las_entercontext (lua_State *L);
-/* Pushes the context of the task or the handle at 'i'; nil if it has none or
-   is no such thing. [-0, +1, -] */
+/* Pushes the context of the task or the handle at 'i'; nil if it has none or is
+   neither. [-0, +1, -] */
 LAS_API void las_pushcontextof (lua_State *L, int i);
-/* The same for a job whose userdata lies at 'i'. */
+/* Pushes the context of a job whose userdata lies at 'i', or nil.
+   [-0, +1, -] */
 LAS_API void las_pushjobcontext (lua_State *L, int i, const las_Job *job);
 
-/* for variables: */
+/*
+** For context variables
+*/
 
 /* Pushes the current context or nil. Outside of tasks it is that of the
    callback that runs, or of the main program. [-0, +1, -] */
 LAS_API void las_pushcontext (lua_State *L);
-/* Pushes the current context, made now if there was none. */
+/* Pushes the current context, which is made now if there was none.
+   [-0, +1, m] */
 LAS_API void las_needcontext (lua_State *L);
-/* Pushes the value, as it stands there, of the variable at 'var' in the
-   context at 'ctx' (may be nil). Is there one? [-0, +(1 if so), -] */
+/* Pushes the value, in the form it has there, of the variable at 'var' in the
+   context at 'ctx', which may be nil. Returns whether there is one.
+   [-0, +(1 if so), -] */
 LAS_API int las_lookupvar (lua_State *L, int ctx, int var);
-/* Pops a value (as it stands there; nil takes it out) and gives it to the
-   variable at 'var' in the context at 'ctx'. Both positive. */
+/* Pops a value in that form and gives it to the variable at 'var' in the
+   context at 'ctx'; nil removes the variable. Both indices are positive.
+   [-1, +0, m] */
 LAS_API void las_assignvar (lua_State *L, int ctx, int var);
-/* Brings the value on top into the form it has in maps, and back. */
+/* Bring the value on top into the form that it has in contexts, and back.
+   [-1, +1, -] */
 LAS_API void las_encodevar (lua_State *L);
 LAS_API void las_decodevar (lua_State *L);
 

@@ -1,6 +1,6 @@
 /*
 ** contextvar.c
-** Context variables, and the tokens that take back what was set.
+** Context variables, and the tokens that restore their former values.
 */
 
 #include <string.h>
@@ -54,7 +54,8 @@ static const char *pushname (lua_State *L, int var) {
 }
 
 
-/* var:get([default]): its value, else the argument, else its own default */
+/* var:get([default]): its value, else the argument, else the variable's own
+   default */
 static int contextvar_get (lua_State *L) {
   Variable *v = checkvariable(L);
   int hasdefault = !lua_isnone(L, 2);
@@ -72,7 +73,7 @@ static int contextvar_get (lua_State *L) {
 }
 
 
-/* var:set(value): a token that takes it back */
+/* var:set(value): a token that restores the former value */
 static int contextvar_set (lua_State *L) {
   enum {SELF = 1, VALUE, TOKEN, CURRENT};
   Token *t;
@@ -98,7 +99,7 @@ static int contextvar_set (lua_State *L) {
 }
 
 
-/* Takes back what the token at 2 stands for; the variable is at 1. */
+/* Restores the value that the token at 2 keeps for the variable at 1. */
 static void reset (lua_State *L, Token *t) {
   enum {SELF = 1, TOKEN, MADEIN};
   lua_settop(L, TOKEN);
@@ -116,7 +117,7 @@ static void reset (lua_State *L, Token *t) {
 }
 
 
-/* var:reset(token): once, and where it was made */
+/* var:reset(token): once, and in the context where the token was made */
 static int contextvar_reset (lua_State *L) {
   Token *t;
   checkvariable(L);
@@ -138,7 +139,7 @@ static int contextvar_tostring (lua_State *L) {
 }
 
 
-/* The end of a token's scope. */
+/* Ends the scope of a token. */
 static int token_close (lua_State *L) {
   Token *t = (Token *)las_check(L, 1, LAS_TTOKEN);
   lua_settop(L, 1);

@@ -12,7 +12,7 @@
 #include "rooms.h"
 
 
-/* The base of every job: gives its function the state block as upvalue. */
+/* Calls the function of a job, with the state block as upvalue. */
 static int calljob (lua_State *L) {
   las_Job *job = (las_Job *)lua_touserdata(L, 1);
   job->run(L);

@@ -9,7 +9,7 @@
 #include "base/item.h"
 
 
-/* Calls a job in a protected call; the loop must be running. Cannot raise. */
+/* Calls a job, protected; the loop must be running. Cannot raise. */
 LAS_API void las_runjob (las_Loop *lp, las_Job *job);
 
 #endif

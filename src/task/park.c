@@ -1,6 +1,6 @@
 /*
 ** park.c
-** Parking, waking and cancelling: the one protocol of every wait.
+** Parking, waking and raising cancels: the one protocol of every wait.
 ** A wait either happened (las_wake) or was cancelled (las_throw), never both.
 */
 
@@ -32,7 +32,8 @@ las_Task *las_currenttask (lua_State *L, las_State *S) {
 }
 
 
-/* Why the caller cannot wait here, if it cannot: the end of a sentence. */
+/* Returns why the caller cannot wait here, as the end of a sentence; NULL if it
+   can. */
 static const char *whynot (lua_State *L, las_State *S) {
   if (las_currenttask(L, S) != NULL)
     return NULL;
@@ -46,7 +47,7 @@ static const char *whynot (lua_State *L, las_State *S) {
 }
 
 
-/* cannot_wait(): nil in a task that can; else why not */
+/* cannot_wait(): nil in a task that can wait, else the reason */
 static int core_cannot_wait (lua_State *L) {
   if (las_state(L)->lost != 0)
     lua_pushfstring(L, ": the loop belongs to process %d",
@@ -140,7 +141,7 @@ void las_giveway (lua_State *L, las_Task *t) {
 }
 
 
-/* Its turn has come again. */
+/* Continues a call that gave way. */
 static int againk (lua_State *L, int status, lua_KContext ctx) {
   las_Task *t = las_checkwake(L);
   (void)status;
@@ -178,7 +179,7 @@ void las_wakeall (las_List *l) {
 static int raisecancel (lua_State *L, las_Task *t) {
   las_newerror(L, "CancelledError", NULL);
   las_pushanchored(L, t->f.loop, t->f.item.slot);
-  if (las_unlikely(t->strikes == 1)) {  /* the last one, which it may catch */
+  if (las_unlikely(t->strikes == 1)) {  /* the last, which it may catch */
     las_traceback(L, t->co, 0);
     las_setextra(L, -2, LAS_XTRACEBACK);
   }
@@ -215,8 +216,8 @@ int las_raisecancel (lua_State *L) {
 }
 
 
-/* A task that is cancelled at every suspension has been so too often after
-   its last strike: then it may suspend, and the step closes it. */
+/* A task that is cancelled at every suspension uses up its strikes. At the last
+   one it may suspend, and the step then closes it. */
 int las_takecancel (las_Task *t) {
   if (!(t->f.item.flags & LAS_FMUST))
     return 0;
@@ -242,12 +243,12 @@ void las_absorbcancel (las_Task *t) {
 }
 
 
-/* What the flags of a resumed task ask for. */
+/* Raises what the flags of a resumed task ask for. */
 static void raiseflags (lua_State *L, las_Task *t) {
   uint8_t flags = t->f.item.flags;
   t->f.item.flags &= ~(LAS_FTHROW | LAS_FYIELD);
   if (flags & LAS_FTHROW) {
-    las_absorbcancel(t);  /* cancelled again before it ran: once */
+    las_absorbcancel(t);  /* cancelled again before it ran: raise once */
     if (t->f.loop->run.deadlocked && &t->f == t->f.loop->run.main)
       las_raisedeadlock(L, t->f.loop);
     raisecancel(L, t);
@@ -271,8 +272,8 @@ las_Task *las_checkwake (lua_State *L) {
 /* }================================================================== */
 
 
-/* Where a body stands in a plain yield nothing of ours runs on resuming:
-   a hook raises the cancel as that yield returns. */
+/* If a body stands in a plain yield, no function of ours continues when it is
+   resumed, so a hook raises the cancel as that yield returns. */
 void las_openpark (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"cannot_wait", core_cannot_wait},

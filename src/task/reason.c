@@ -1,8 +1,8 @@
 /*
 ** reason.c
-** Reasons: what a scope that cancels its own task has to say of it.
-** When the scope closes, the stack that the task had is gone: its
-** CancelledError carries that along, and the scope's own error takes it over.
+** Reasons: why a scope cancelled its own task.
+** When the scope closes, the stack that the task had is gone. So the
+** CancelledError carries that stack, and the scope's own error takes it over.
 */
 
 #include "task/reason.h"
@@ -42,7 +42,7 @@ void las_dropreason (las_Loop *lp, las_Reason *r) {
 }
 
 
-/* The reason of the last cancel that reached the task, or NULL. */
+/* Returns the reason of the last cancel that reached the task, or NULL. */
 static const las_Reason *reasonof (const las_Task *t) {
   las_Loop *lp = t->f.loop;
   const las_Reason *r;
@@ -69,8 +69,8 @@ void las_addreason (lua_State *L, las_Task *t) {
 }
 
 
-/* Pushes field 'name' of the value at 'i' if that is a table which has one,
-   without its metamethods. [-0, +(0|1), m] */
+/* Pushes field 'name' of the value at 'i' if that is a table with such a field;
+   ignores metamethods. Returns whether it did. [-0, +(0|1), m] */
 static int pushfield (lua_State *L, int i, const char *name) {
   i = lua_absindex(L, i);
   if (!lua_istable(L, i))

@@ -1,6 +1,6 @@
 /*
 ** reason.h
-** Reasons: what a scope that cancels its own task has to say of it.
+** Reasons: why a scope cancelled its own task.
 */
 
 #ifndef las_reason_h
@@ -18,25 +18,25 @@ typedef struct las_Reason {
 			message of the CancelledErrors. [-0, +1, m] */
 } las_Reason;
 
-/* Lists a reason for the cancel under way. The scope must drop it before its
-   memory goes. C only. */
+/* Lists a reason for the cancel under way, and takes it off again. The scope
+   must drop it before its memory goes. C only. */
 LAS_API void las_listreason (las_Loop *lp, las_Reason *r);
 LAS_API void las_dropreason (las_Loop *lp, las_Reason *r);
 
-/* Gives the CancelledError on top, which task 't' is to raise in L, the message
-   of the scope that cancelled it, if one did, and the stack where the task
-   stands. [-0, +0, m] */
+/* Completes the CancelledError on top, which task 't' is about to raise in L.
+   It gets the message of the scope that cancelled the task, if one did, and
+   the task's present stack. [-0, +0, m] */
 LAS_API void las_addreason (lua_State *L, las_Task *t);
 
-/* The same for an error that came out of another task that was cancelled
-   first: its stack is there already. [-0, +0, m] */
+/* Does the same for an error that came out of another task, which was cancelled
+   first and has given the error its stack. [-0, +0, m] */
 LAS_API void las_addawaiter (lua_State *L, las_Task *t);
 
-/* Gives the error on top the stack that the one at 'i' has. [-0, +0, m] */
+/* Gives the error on top the stack of the error at 'i'. [-0, +0, m] */
 LAS_API void las_copystack (lua_State *L, int i);
 
-/* Pushes the stack and the place that an error brings along, for the error at
-   'i'; else nothing. Returns whether it did. [-0, +(0|2), m] */
+/* Pushes the stack and the place that the error at 'i' carries, if it does.
+   Returns whether it did. [-0, +(0|2), m] */
 LAS_API int las_pushstack (lua_State *L, int i);
 
 #endif

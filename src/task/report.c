@@ -1,6 +1,6 @@
 /*
 ** report.c
-** Reports: what reaches nobody else goes to the loop's exception handler.
+** Reports: errors that reach nobody else go to the loop's exception handler.
 ** A handler that fails is replaced by the default one for that report.
 */
 
@@ -18,8 +18,8 @@
 ** ===================================================================
 */
 
-/* Pushes the context of the task or handle that the report at 'i' tells of,
-   or nil. [-0, +1, -] */
+/* Pushes the context of the task or handle that the report at 'i' is about, or
+   nil. [-0, +1, -] */
 static void pushcontext (lua_State *L, int i) {
   static const char *const about[] = {"task", "handle"};
   int k;
@@ -36,8 +36,8 @@ static void pushcontext (lua_State *L, int i) {
 }
 
 
-/* call(handler, loop, report): calls it where the report comes from, as to
-   its context */
+/* call(handler, loop, report): calls it in the context that the report comes
+   from */
 static int call (lua_State *L) {
   enum {REPORT = 3};
   int status;
@@ -52,7 +52,7 @@ static int call (lua_State *L) {
     return 0;
   }
   las_entercontext(L);
-  lua_insert(L, 1);  /* the former one */
+  lua_insert(L, 1);  /* the former context */
   status = lua_pcall(L, 2, 0, 0);
   lua_pushvalue(L, 1);
   las_entercontext(L);
@@ -80,7 +80,7 @@ void las_calldefault (lua_State *L, las_Loop *lp) {
 }
 
 
-/* context of an exception handler that failed; its error on top */
+/* Makes the report of an exception handler that failed. Its error is on top. */
 static int failedcontext (lua_State *L) {
   lua_newtable(L);
   lua_pushliteral(L, "the exception handler failed");

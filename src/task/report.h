@@ -12,7 +12,7 @@
 /* Calls the exception handler with the context table on top of L. Cannot
    raise. [-1, +0, -] */
 LAS_API void las_callhandler (lua_State *L, las_Loop *lp);
-/* The same with the default handler, which the Lua layer gives. [-1, +0, -] */
+/* Calls the default handler, which the Lua layer gives. [-1, +0, -] */
 LAS_API void las_calldefault (lua_State *L, las_Loop *lp);
 
 #endif

@@ -30,7 +30,7 @@ static int sleepk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* sleep(delay, ...): returns the rest after so many seconds */
+/* sleep(delay, ...): returns the other arguments after 'delay' seconds */
 static int asyncio_sleep (lua_State *L) {
   las_Task *t = las_checktask(L, "sleep");
   lua_Number delay = las_checkseconds(L, 1);

@@ -34,8 +34,8 @@
 ** ===================================================================
 */
 
-/* Keeps the stack that makes the task at 'i', in debug mode; for a test only
-   the innermost line of it. */
+/* In debug mode, keeps the stack that makes the task at 'i'; for a test, only
+   the innermost line. */
 static void notecreation (lua_State *L, const las_Loop *lp, int i) {
   luaL_checkstack(L, 8, NULL);
   if (lp->debug)
@@ -69,9 +69,9 @@ static lua_State *pushthread (lua_State *L, int base, int n, int ready) {
 }
 
 
-/* Moves to the coroutine what a task starts with: the functions at its base,
-   the task, the body and its 'n' arguments. Only task and thread are left of
-   what lies from 'base' on. Cannot raise. */
+/* Moves to the coroutine everything that a task starts with: the functions at
+   its base, the task, the body and its 'n' arguments. From 'base' on, only
+   task and thread remain on L. Cannot raise. */
 static void fillthread (lua_State *L, las_Loop *lp, lua_State *co, int base,
                         int n, int ready) {
   lua_pushvalue(lp->anchors.thread, LAS_ATASKMAIN);
@@ -79,7 +79,7 @@ static void fillthread (lua_State *L, las_Loop *lp, lua_State *co, int base,
   lua_xmove(lp->anchors.thread, co, 2);
   lua_pushvalue(L, -2);
   lua_xmove(L, co, 1);
-  if (ready) {  /* it has body and arguments already */
+  if (ready) {  /* body and arguments are there already */
     lua_rotate(co, 1, 3);
     lua_remove(L, base);
   }
@@ -137,8 +137,8 @@ void las_start (las_Task *t, int eager) {
 }
 
 
-/* Checks the options of create_task at 'i' and pushes what the extra table
-   of the task starts as, nil for none. Returns 'eager_start'. */
+/* Checks the options of create_task at 'i' and pushes the extra table that the
+   task starts with, or nil. Returns 'eager_start'. */
 static int newextra (lua_State *L, int i) {
   static const char *const names[] = {
     "name", "eager_start", "context", "time_slice", "n", NULL
@@ -247,7 +247,7 @@ las_Future *las_spawn (lua_State *L, las_Loop *lp, int n) {
 }
 
 
-/* Option 'time_slice' of the table at 'i', nanoseconds; 0: none. */
+/* Returns option 'time_slice' of the table at 'i' in nanoseconds; 0: none. */
 static uint64_t optslice (lua_State *L, int i) {
   lua_Number slice = 0;
   if (lua_getfield(L, i, "time_slice") != LUA_TNIL) {
@@ -260,7 +260,7 @@ static uint64_t optslice (lua_State *L, int i) {
 }
 
 
-/* The task is made to yield by steps longer than that. */
+/* Makes the task give way when a step takes longer than 'slice'. */
 static void slicetask (las_Task *t, uint64_t slice) {
   las_Loop *lp = t->f.loop;
   t->sliced = 1;
@@ -289,7 +289,7 @@ las_Task *las_createtask (lua_State *L, las_Loop *lp, int first,
     if (!las_isawaitable(L, body))
       las_typeerror(L, body, first, "function or awaitable");
     las_checknoargs(L, body + 1, options);
-    lua_settop(L, body);  /* a task that awaits it */
+    lua_settop(L, body);  /* make a task that awaits the value */
     las_getanchored(L, LAS_UAWAIT);
     lua_insert(L, body);
     n = 1;
@@ -328,7 +328,7 @@ static int loop_create_task (lua_State *L) {
 }
 
 
-/* Task(loop, coroutine, options): what task factories end in */
+/* Task(loop, coroutine, options): for task factories */
 static int asyncio_Task (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   lua_settop(L, 3);
@@ -487,8 +487,8 @@ static int task_tostring (lua_State *L) {
 }
 
 
-/* The stack of a task that waits or runs, or where it failed; then, for an
-   error that came out of an await, the same of the task it came from. */
+/* The stack of a task that waits or runs, or the stack where it failed. If the
+   error came out of an await, that of the task it came from follows. */
 static int task_traceback (lua_State *L) {
   las_Task *t = checkself(L);
   lua_settop(L, 1);
@@ -505,7 +505,7 @@ static int task_traceback (lua_State *L) {
 }
 
 
-/* cause(future): the failed one its error came from, or nil */
+/* cause(future): the failed future that its error came from, or nil */
 static int core_cause (lua_State *L) {
   las_checkfuture(L, 1);
   if (las_getextra(L, 1, LAS_XCAUSE) == LUA_TNIL)

@@ -1,8 +1,8 @@
 /*
 ** unretrieved.c
 ** Errors of futures that are never retrieved.
-** A failed future holds a reporter; collected before anybody retrieved the
-** error, it queues itself, and the loop's next turn calls the handler.
+** A failed future holds a reporter. If that is collected before the error is
+** retrieved, it queues itself, and the loop's next turn calls the handler.
 */
 
 #include <string.h>
@@ -31,13 +31,13 @@ enum {FUTURE = 1, LOOP, NUSER = LOOP};
 enum {
   LISTED,	/* in the loop's list of reporters */
   QUEUED,	/* in the ready queue, held by the loop */
-  ALONE,	/* its finalizer, which is still to come, reports it */
+  ALONE,	/* its finalizer, which has yet to run, reports it */
   REPORTED
 };
 
 
-/* Calls the handler with what the future failed of. Takes the reporter off
-   the loop's anchors. */
+/* Calls the handler with the error of the future. Takes the reporter off the
+   loop's anchors. */
 static void tell (lua_State *L, Reporter *r, int self) {
   r->job.trigger.item.phase = REPORTED;
   if (r->f->item.flags & LAS_FSEEN)
@@ -63,7 +63,7 @@ static void tell (lua_State *L, Reporter *r, int self) {
 }
 
 
-/* Gives back the slot of a reporter that the loop holds. */
+/* Releases the slot of a reporter that the loop holds. */
 static void release (Reporter *r) {
   if (r->job.trigger.item.slot != 0 && !r->loop->closed)
     las_release(r->loop, r->job.trigger.item.slot);
@@ -103,7 +103,7 @@ void las_newreporter (lua_State *L, int i) {
   las_settype(L, LAS_TREPORTER);
   lua_pushvalue(L, -1);
   las_setextra(L, i, LAS_XREPORTER);
-  if (!lp->closed) {  /* else its collection tells */
+  if (!lp->closed) {  /* else its finalizer reports */
     r->job.trigger.item.slot = las_anchorweak(L, lp, -1);
     las_append(&lp->unretrieved, &r->job.trigger.item);
   }
@@ -144,8 +144,8 @@ static int isreport (const las_Item *it) {
 }
 
 
-/* The listed reporter of a future, or NULL. A failure is mostly of late, so
-   the search begins at the end of the list. */
+/* Returns the listed reporter of a future, or NULL. Most failures are recent,
+   so the search begins at the end of the list. */
 static Reporter *findreporter (las_Loop *lp, const las_Future *f) {
   las_Item *it = lp->unretrieved;
   if (it == NULL)
@@ -170,7 +170,7 @@ static int isqueued (las_Loop *lp, const las_Future *f) {
 }
 
 
-/* The future itself may have no anchor any more: it need not be looked up. */
+/* The future may have no anchor any more, so nothing looks it up. */
 void las_reportnow (las_Loop *lp, las_Future *f, const char *message) {
   Reporter *r = findreporter(lp, f);
   if (f->item.flags & LAS_FSEEN)
@@ -198,8 +198,8 @@ void las_keepreports (las_Loop *lp) {
 }
 
 
-/* Reports all errors that were not retrieved, also those whose reports wait
-   for the next turn. */
+/* Reports all errors that were not retrieved, including those whose reports
+   wait for the next turn. */
 void las_reportall (lua_State *L, las_Loop *lp) {
   las_Item *it;
   for (it = lp->ready.first; it != NULL; it = it->u.list.next) {

@@ -11,12 +11,12 @@
 
 /* Makes a reporter for the failed task at 'i'. [-0, +0, m] */
 LAS_API void las_newreporter (lua_State *L, int i);
-/* Queues the report of a failed future of the loop now, unless somebody has
-   looked at its error. 'message' is static. Cannot raise. */
+/* Queues the report of a failed future of the loop now, unless its error was
+   retrieved. 'message' is a static string. Cannot raise. */
 LAS_API void las_reportnow (las_Loop *lp, las_Future *f, const char *message);
-/* The loop closes: all reports that are due are made. */
+/* Makes all reports that are due, because the loop closes. [-0, +0, m] */
 LAS_API void las_reportall (lua_State *L, las_Loop *lp);
-/* Leaves nothing in the ready queue but reports. C only. */
+/* Takes everything but reports out of the ready queue. C only. */
 LAS_API void las_keepreports (las_Loop *lp);
 
 #endif
