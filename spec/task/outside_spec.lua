@@ -132,3 +132,68 @@ describe("code outside the event loop", function()
     end
   end)
 end)
+
+describe("a task that failed outside its body", function()
+  local function nothing() end
+
+  local function waiting()
+    local task = asyncio.create_task(function() asyncio.sleep(5) end)
+    turns(1)
+    return task
+  end
+
+  local ways = {
+    ["as it was closed while it waited"] = { "dead coroutine", function()
+      coroutine.close(waiting():get_coro())
+    end },
+    ["as it was closed and what it closed failed"] = { "dead coroutine", function()
+      local task = asyncio.create_task(function()
+        local _ <close> = setmetatable({}, { __close = function() error("closing", 0) end })
+        asyncio.sleep(5)
+      end)
+      turns(1)
+      coroutine.close(task:get_coro())
+    end },
+    ["as it was resumed before its first turn"] = { "resumed or closed from outside", function()
+      coroutine.resume(asyncio.create_task(nothing):get_coro())
+    end },
+    ["as it was closed before its first turn"] = { "resumed or closed from outside", function()
+      coroutine.close(asyncio.create_task(nothing):get_coro())
+    end },
+  }
+
+  for name, way in pairs(ways) do
+    it(name .. " is reported to the exception handler", testing.virtual(function()
+      local reports = witness.reports()
+      way[2]()
+      asyncio.sleep(10)
+      witness.collect()
+      turns(2)
+      asyncio.get_running_loop():set_exception_handler(nil)
+      assert.equal(1, #reports)
+      assert.equal("the error of a task was never retrieved", reports[1].message)
+      assert.matches(way[1], reports[1].exception)
+      assert.is_true(asyncio.isfuture(reports[1].task))
+    end))
+  end
+
+  it("is not reported if its error was retrieved", testing.virtual(function()
+    local reports = witness.reports()
+    for _, way in pairs(ways) do
+      local before = {}
+      for _, task in ipairs(asyncio.all_tasks()) do
+        before[task] = true
+      end
+      way[2]()
+      for _, task in ipairs(asyncio.all_tasks()) do
+        if not before[task] then
+          assert.is_false((pcall(asyncio.await, task)))
+        end
+      end
+    end
+    witness.collect()
+    asyncio.sleep(10)
+    asyncio.get_running_loop():set_exception_handler(nil)
+    assert.same({}, reports)
+  end))
+end)

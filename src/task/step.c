@@ -164,12 +164,50 @@ static void setvalue (las_Task *t, lua_State *A) {
 }
 
 
-static void printbroken (lua_State *co) {
+/* The job that makes the reporter of a task that failed outside its body. */
+typedef struct Failure {
+  las_Job job;		/* first */
+  las_Task *task;
+} Failure;
+
+
+static int failure_run (lua_State *L) {
+  las_Task *t = ((Failure *)lua_touserdata(L, 1))->task;
+  las_pushanchored(L, t->f.loop, t->f.item.slot);
+  las_newreporter(L, lua_gettop(L));
+  return 0;
+}
+
+
+/* Gives the task a reporter; false if there is no memory for one. */
+static int addreporter (las_Task *t) {
+  las_Loop *lp = t->f.loop;
+  lua_State *A = lp->anchors.thread;
+  lua_State *L = (lp->now.co != NULL) ? lp->now.co : lp->L;
+  Failure failure = {.job = {.run = failure_run}, .task = t};
+  if (!lua_checkstack(L, 2))
+    return 0;
+  lua_pushvalue(A, LAS_ARUNJOB);
+  lua_xmove(A, L, 1);
+  lua_pushlightuserdata(L, &failure);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    return 1;
+  lua_pop(L, 1);  /* memory error */
+  return 0;
+}
+
+
+/* Fails the anchored task with the error on top of A. Its body's frame, which
+   makes the reporters of other tasks, was not reached. Cannot raise. */
+static void failoutside (las_Task *t, lua_State *A) {
   const char *msg = "(error object)";
-  if (lua_gettop(co) > 0 && lua_type(co, -1) == LUA_TSTRING)
-    msg = lua_tostring(co, -1);
-  lua_writestringerror("asyncio: a task's coroutine failed outside its body:"
-                       " %s\n", msg);
+  if (lua_type(A, -1) == LUA_TSTRING)
+    msg = lua_tostring(A, -1);
+  setvalue(t, A);  /* keeps 'msg' alive */
+  t->outcome = LAS_FAILED;
+  if (!addreporter(t) && !las_isawaited(&t->f))
+    lua_writestringerror("asyncio: a task's coroutine failed outside its body:"
+                         " %s\n", msg);
 }
 
 
@@ -178,14 +216,11 @@ static void printbroken (lua_State *co) {
 static void broken (las_Task *t, lua_State *co) {
   lua_State *A = t->f.loop->anchors.thread;
   if (t->outcome == LAS_PENDING) {
-    if (!las_isawaited(&t->f))
-      printbroken(co);  /* it has no reporter */
     if (lua_gettop(co) > 0)
       lua_xmove(co, A, 1);
     else
       lua_pushnil(A);
-    setvalue(t, A);
-    t->outcome = LAS_FAILED;
+    failoutside(t, A);
   }
 }
 
@@ -229,8 +264,7 @@ static void failtouched (las_Task *t) {
   las_pushstate(A);
   lua_getiuservalue(A, -1, LAS_UOUTSIDE);
   lua_remove(A, -2);
-  setvalue(t, A);
-  t->outcome = LAS_FAILED;
+  failoutside(t, A);
   finish(t);
 }
 
