@@ -260,7 +260,7 @@ describe("a body that waits", function()
     assert.same({ n = 2, false, "cannot resume dead coroutine" }, log[2])
   end))
 
-  it("that a stranger ended leaves a cancel to its resumer", testing.virtual(function()
+  it("that outside code ended leaves a cancel to its resumer", testing.virtual(function()
     local c = co.create(function() asyncio.sleep(1) end)
     local task = asyncio.create_task(co.resume, c)
     turns(1)

@@ -439,7 +439,7 @@ describe("a generator in two tasks", function()
     it:aclose()
   end))
 
-  it("is over when a stranger closed its function", testing.virtual(function()
+  it("is over when outside code closed its function", testing.virtual(function()
     local thread
     local it = asyncio.generator(function()
       thread = coroutine.running()
@@ -451,5 +451,19 @@ describe("a generator in two tasks", function()
     assert.is_nil(it())
     task:cancel()
     assert.same({ "raised", "CancelledError" }, { witness.try(asyncio.await, task) })
+  end))
+
+  it("makes the task in it fail when outside code closed its function", testing.virtual(function()
+    local thread
+    local it = asyncio.generator(function()
+      thread = coroutine.running()
+      asyncio.sleep(5)
+    end)()
+    local task = asyncio.create_task(it)
+    turns(1)
+    coroutine.close(thread)
+    assert.is_nil(it())
+    assert.matches("the generator's function was closed from outside the event loop",
+      witness.text(asyncio.await, task))
   end))
 end)

@@ -390,7 +390,7 @@ describe("a race of attempts", function()
     assert(log[2] == "a closed" or log[2] == "a left", log[2])
   end))
 
-  it("goes on if a stranger cancels an attempt", testing.virtual(function()
+  it("goes on if outside code cancels an attempt", testing.virtual(function()
     local log, start = {}, now()
     local task = asyncio.create_task(race, { { "a", 9 }, { "b", 1 } }, 5, attempts(log, start))
     asyncio.sleep(0.5)

@@ -158,7 +158,7 @@ int las_driveagain (lua_State *L, lua_State *co, int *nres) {
   if (las_unlikely(lp == NULL || lp->now.co != L))
     luaL_error(L, "a task's coroutine was resumed from outside the event loop");
   if (las_unlikely(co == NULL || lua_status(co) != LUA_YIELD))
-    las_checkwake(L);  /* a stranger ended it: the cancel is for us */
+    las_checkwake(L);  /* outside code ended it: the cancel is for us */
   return las_drive(L, co, 0, nres);
 }
 

@@ -60,7 +60,7 @@ static Generator *checkself (lua_State *L) {
 }
 
 
-/* Has the body of a busy generator been closed by a stranger? */
+/* Has the body of a busy generator been closed by outside code? */
 static int isgone (const Generator *g) {
   lua_Debug ar;
   return lua_status(g->co) != LUA_YIELD && !lua_getstack(g->co, 0, &ar);
@@ -113,7 +113,8 @@ static int finishnext (lua_State *L, Generator *g, int status, int n) {
 static int driveagain (lua_State *L, Generator *g, int *n) {
   if (las_unlikely(g->co == NULL)) {
     las_checkwake(L);
-    luaL_error(L, "the generator was closed by a stranger");
+    luaL_error(L, "the generator's function was closed from outside the event"
+                  " loop");
   }
   return las_driveagain(L, g->co, n);
 }

@@ -50,7 +50,7 @@ return function(list, delay, attempt)
     local err, failed
     if not cancelled then
       err, failed = task:exception()
-    elseif not over then  -- by a stranger
+    elseif not over then  -- by outside code
       err, failed = core.CancelledError "an attempt to connect was cancelled", true
     end
     if failed then
