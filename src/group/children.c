@@ -1,7 +1,7 @@
 /*
 ** children.c
 ** Watching many futures at once: what gather, wait and as_completed share.
-** The watches lie in one block; nothing is allocated for a child.
+** All triggers lie in one block; nothing is allocated for a single child.
 */
 
 #include "group/children.h"
@@ -28,7 +28,7 @@ int las_listchildren (lua_State *L, const char *const options[]) {
     for (i = 1; i <= n; i++) {
       int missing = (lua_geti(L, 1, i) == LUA_TNIL);
       lua_rawseti(L, -2, i);
-      if (missing)  /* that is no child: its check says so */
+      if (missing)  /* that is no child: its check raises */
         n = i;
     }
     lua_insert(L, LAS_CLIST);
@@ -93,7 +93,8 @@ static void startall (lua_State *L, las_Loop *lp, int n) {
 }
 
 
-/* The same as a Lua function, called with what lay at these places. */
+/* Does the same as a Lua function, with the values that lay there as
+   arguments. */
 static int startfunction (lua_State *L) {
   enum {LOOP = LAS_COPTIONS + 1, COUNT};
   startall(L, (las_Loop *)lua_touserdata(L, LOOP),
@@ -102,7 +103,7 @@ static int startfunction (lua_State *L) {
 }
 
 
-/* Without the collector. */
+/* Starts the children with the collector stopped. */
 static void startquietly (lua_State *L, las_Loop *lp, int n) {
   int status;
   luaL_checkstack(L, 8, NULL);
@@ -120,11 +121,11 @@ static void startquietly (lua_State *L, las_Loop *lp, int n) {
 }
 
 
-/* Would so many new tasks make the collector run several times, only to find
-   all of them alive? */
+/* Would 'n' new tasks make the collector run several times, only to find all of
+   them alive? */
 static int isbatch (lua_State *L, int n) {
   return n >= 64 && lua_gc(L, LUA_GCISRUNNING) &&
-         n > lua_gc(L, LUA_GCCOUNT) / 5;  /* a task is a KB and a bit */
+         n > lua_gc(L, LUA_GCCOUNT) / 5;  /* a task takes a little over a KB */
 }
 
 
@@ -139,7 +140,7 @@ void las_startchildren (lua_State *L, las_Loop *lp, int n) {
 int las_dedupchildren (lua_State *L, int n) {
   int i, kept = 0, top = lua_gettop(L);
   lua_createtable(L, n, 0);  /* the new list */
-  lua_createtable(L, 0, n);  /* what is in it */
+  lua_createtable(L, 0, n);  /* the set of its futures */
   for (i = 1; i <= n; i++) {
     lua_rawgeti(L, LAS_CLIST, i);
     if (lua_rawgetp(L, top + 2, lua_touserdata(L, -1)) == LUA_TNIL) {

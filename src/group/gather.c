@@ -1,8 +1,8 @@
 /*
 ** gather.c
-** gather: waits for many at once; their results come in order.
+** gather: waits for many futures at once and returns their results in order.
 ** The first error is raised at once and the others run on; cancelling the
-** gathering task cancels them all.
+** gathering task cancels all of them.
 */
 
 #include <string.h>
@@ -55,7 +55,7 @@ static void unwatchall (Gather *g) {
 }
 
 
-/* The wait is left by force: a deadlock or a closing loop. */
+/* Leaves the wait by force, because of a deadlock or a closing loop. */
 static void leavegather (las_Task *t) {
   unwatchall((Gather *)t->what);
 }
@@ -71,7 +71,7 @@ static void cancelall (las_Work *w) {
 }
 
 
-/* A cancel goes to the children; the wait goes on until they are done. */
+/* Passes a cancel to the children; the wait goes on until they are done. */
 static las_Work *passcancel (las_Task *t) {
   Gather *g = (Gather *)t->what;
   g->cancelled = 1;
@@ -89,9 +89,10 @@ static const las_Wait gatherwait = {
 };
 
 
-/* A coroutine that outside code closed leaves its gather to the collector: no
-   trigger of it may stay behind, and its task must not wait on. So does a Lua
-   state that closes; a finalizer may run the loop once more even then. */
+/* If outside code closed the coroutine, the collector finds the gather. None of
+   its triggers may stay behind, and its task must not wait any longer. The
+   same holds when the Lua state is closed: finalizers may run the loop once
+   more even then. */
 static int gather_gc (lua_State *L) {
   Gather *g = (Gather *)lua_touserdata(L, 1);
   las_Task *t = g->task;

@@ -1,7 +1,7 @@
 /*
 ** groupend.c
-** The end of a task group, in the steps that the Lua layer takes: to wait for
-** the children, to cancel them, and to collect what they raised.
+** The end of a task group, in the steps that the Lua layer takes: waiting for
+** the children, cancelling them, and collecting their errors.
 */
 
 #include "base/anchor.h"
@@ -43,7 +43,8 @@ static int waitk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* group_wait(group): until no child is left. A cancel is not passed on. */
+/* group_wait(group): waits until no child is left. A cancel of the wait is not
+   passed on. */
 static int core_group_wait (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   las_Task *t = las_checktask(L, "group_wait");
@@ -58,7 +59,7 @@ static int core_group_wait (lua_State *L) {
 }
 
 
-/* group_count(group): children that are not done */
+/* group_count(group): the number of children that are not done */
 static int core_group_count (lua_State *L) {
   lua_pushinteger(L, las_checkgroup(L)->members.count);
   return 1;
@@ -72,7 +73,7 @@ static int core_group_parent (lua_State *L) {
 }
 
 
-/* group_leave(group): the block has ended; had it before? */
+/* group_leave(group): the block has ended. Returns whether it had before. */
 static int core_group_leave (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   lua_pushboolean(L, g->leaving);
@@ -81,8 +82,8 @@ static int core_group_leave (lua_State *L) {
 }
 
 
-/* group_abort(group): cancels children and body, once; true if that was
-   done before */
+/* group_abort(group): cancels children and body, once. Returns true if that was
+   done before. */
 static int core_group_abort (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   lua_pushboolean(L, g->aborting);
@@ -100,10 +101,10 @@ static int core_group_abort_children (lua_State *L) {
 }
 
 
-/* group_finish(group): the wait has ended; children that are not done run on
-   by themselves. Takes the group's own cancel of the parent back. Gives whether
-   there was one, whether the parent has others, and the base they count
-   from. */
+/* group_finish(group): the wait has ended; children that are not done run on by
+   themselves. Takes the group's own cancel of the parent back. Returns whether
+   there was one, whether the parent has others, and the base from which they
+   count. */
 static int core_group_finish (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   int others = (g->parent->ncancels > g->base);
@@ -120,8 +121,8 @@ static int core_group_finish (lua_State *L) {
 }
 
 
-/* group_errors(group): takes the errors of the children that failed, a list,
-   and the children, another */
+/* group_errors(group): takes the children that failed out of the group. Returns
+   a list of their errors, and a list of the children */
 static int core_group_errors (lua_State *L) {
   enum {ERRORS = 2, CHILDREN};
   las_Group *g = las_checkgroup(L);

@@ -1,8 +1,8 @@
 /*
 ** taskgroup.c
 ** Task groups: the children that one block waits for, however they end.
-** Each has a trigger in its list of waiters, so that the group learns of its
-** end in C, where nothing can fail; what comes out of it all is Lua's part.
+** Each has a trigger in its list of waiters, so that the group notices its end
+** in C, where nothing can fail. The Lua layer decides what the group raises.
 */
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@
 ** ===================================================================
 */
 
-/* The member is needed no more: it may be the next child's. */
+/* Keeps a member that is not needed any more for the next child. */
 static void discard (las_Group *g, las_Member *m) {
   if (m->trigger.item.slot != 0 && !g->loop->closed)
     las_release(g->loop, m->trigger.item.slot);
@@ -55,7 +55,7 @@ void las_unanchorgroup (las_Group *g) {
 }
 
 
-/* Leaves all children to themselves. */
+/* Drops all members; their children go on without the group. */
 static void disband (las_Group *g) {
   las_Member *m = las_takemembers(&g->members), *next;
   for (; m != NULL; m = next) {
@@ -100,7 +100,7 @@ static void dropgroup (las_Resource *r) {
 static const las_ResourceKind groupkind = {.drop = dropgroup};
 
 
-/* As for a Gather: no trigger may stay behind, and no task wait on. */
+/* As for a Gather, no trigger may stay behind, and no task may wait on. */
 static int group_gc (lua_State *L) {
   las_Group *g = (las_Group *)lua_touserdata(L, 1);
   las_Task *t = g->waiter;
@@ -125,7 +125,7 @@ static int group_gc (lua_State *L) {
 ** ===================================================================
 */
 
-/* The message of the CancelledErrors. */
+/* Pushes the message of the CancelledErrors. */
 static void pushreason (lua_State *L, const las_Reason *r) {
   const las_Group *g = las_owner(r, const las_Group, reason);
   const char *site = las_pushsite(L, &g->site);
@@ -172,9 +172,9 @@ static void onabort (las_Trigger *w, las_Future *f) {
 }
 
 
-/* A child has failed: its error is kept, and the first one ends the group,
-   though not before its turn. A task that nothing else holds leaves its
-   anchor to the group. */
+/* Keeps a child that has failed. The first such child ends the group, though
+   not before the group's turn. The anchor of a task that nothing else holds
+   passes to the group. */
 static void fail (las_Group *g, las_Member *m) {
   if (m->trigger.item.slot == 0) {
     m->trigger.item.slot = m->child->item.slot;
@@ -215,14 +215,15 @@ static void onchild (las_Trigger *w, las_Future *f) {
 ** ===================================================================
 */
 
-/* Has the group all that one more member needs? 'own': a slot of its own */
+/* Has the group everything that one more member needs? 'own': also a slot of
+   its own. */
 static int isprepared (const las_Group *g, int own) {
   return g->spare != NULL && g->abort.item.slot != 0 &&
          (!own || g->spare->trigger.item.slot != 0);
 }
 
 
-/* Sees to it. [-0, +0, m] */
+/* Makes that so. [-0, +0, m] */
 static void prepare (lua_State *L, las_Group *g, int own) {
   if (g->spare == NULL) {
     g->spare = las_newmember(g, onchild);
@@ -268,8 +269,8 @@ static las_Member *takemember (lua_State *L, las_Group *g, las_Future *f,
 }
 
 
-/* The child 'f' on top was made, and may have ended already. 'own': the loop
-   does not hold it until it ends. 'ready': see core_group_start. */
+/* Makes the child 'f' on top, which may have ended already, a member. 'own':
+   the loop does not hold it until it ends. 'ready': see core_group_start. */
 static void join (lua_State *L, las_Group *g, las_Future *f, int own,
                   const las_Future *ready) {
   las_Member *m = takemember(L, g, f, own);
@@ -277,7 +278,7 @@ static void join (lua_State *L, las_Group *g, las_Future *f, int own,
   if (f->item.state == LAS_PENDING) {
     las_addmember(&g->members, m);
     las_append(&f->waiters, &m->trigger.item);
-    if (las_unlikely(g->aborting))  /* it began eagerly, and ended the group */
+    if (las_unlikely(g->aborting))  /* it started eagerly and ended the group */
       las_cancel(f);
     return;
   }
@@ -289,8 +290,9 @@ static void join (lua_State *L, las_Group *g, las_Future *f, int own,
 }
 
 
-/* Why a child that was made cannot be a member after all, or 0 with nothing
-   pushed: meanwhile others may have become members. [-0, +(0|1), -] */
+/* Pushes the error because of which a child that was made cannot become a
+   member; others may have become members meanwhile. Returns 0, with nothing
+   pushed, if it can. [-0, +(0|1), -] */
 static int checkjoin (lua_State *L, las_Group *g, int own) {
   if (g->left) {
     lua_pushliteral(L, "the task group is finished");
@@ -305,7 +307,8 @@ static int checkjoin (lua_State *L, las_Group *g, int own) {
 }
 
 
-/* A child of what lies from 'first' on, as las_createtask takes it. */
+/* Makes a child from the arguments of las_createtask, which lie from 'first'
+   on. */
 static int newchild (lua_State *L, las_Group *g, int first,
                      const las_Future *ready) {
   las_Loop *lp = las_checkrunning(L);
@@ -324,7 +327,7 @@ static int newchild (lua_State *L, las_Group *g, int first,
     prepare(L, g, lp->factory);
   t = las_createtask(L, lp, first, 1);
   f = (t != NULL) ? &t->f : (las_Future *)lua_touserdata(L, -1);
-  own = (t == NULL || f->item.state != LAS_PENDING);  /* does none hold it? */
+  own = (t == NULL || f->item.state != LAS_PENDING);  /* not held? */
   if (las_unlikely((own || !isprepared(g, 0)) && checkjoin(L, g, own))) {
     las_cancel(f);
     return lua_error(L);
@@ -365,7 +368,7 @@ las_Group *las_checkgroup (lua_State *L) {
 /* stack of group_start */
 enum {READY = 2, BODY, STARTED};
 
-/* Puts 'started' in front of the arguments in a copy of the list at BODY. */
+/* Copies the list at BODY, with 'started' in front of the arguments. */
 static void insertstarted (lua_State *L) {
   int k, n = las_listlen(L, BODY), copy = lua_gettop(L) + 1;
   las_argcheck(L, lua_checkstack(L, n + 8), BODY, "too many arguments");
@@ -412,7 +415,7 @@ static int core_group_start (lua_State *L) {
 }
 
 
-/* The member whose child it is, or NULL. */
+/* Returns the member whose child the future is, or NULL. */
 static las_Member *memberof (las_Group *g, const las_Future *f) {
   las_Item *it = f->waiters;
   if (it != NULL) {
@@ -428,8 +431,8 @@ static las_Member *memberof (las_Group *g, const las_Future *f) {
 }
 
 
-/* group_own(group, child): its error is the group's from now on, even if it
-   has failed already */
+/* group_own(group, child): from now on the group raises the child's error, even
+   if the child has failed already */
 static int core_group_own (lua_State *L) {
   las_Group *g = las_checkgroup(L);
   las_Future *f = las_checkfuture(L, 2);
@@ -484,7 +487,7 @@ static int core_new_group (lua_State *L) {
 }
 
 
-/* group:cancel(): children and body; this makes no error of the group */
+/* group:cancel(): cancels children and body without making the group fail */
 static int group_cancel (lua_State *L) {
   las_Group *g = checkself(L, "cancel");
   las_checknone(L, 2);
@@ -494,7 +497,7 @@ static int group_cancel (lua_State *L) {
 }
 
 
-/* group:cancel_children(): those that there are; the group goes on */
+/* group:cancel_children(): cancels the present children; the group goes on */
 static int group_cancel_children (lua_State *L) {
   las_Group *g = checkself(L, "cancel_children");
   las_checknone(L, 2);

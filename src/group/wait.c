@@ -1,8 +1,8 @@
 /*
 ** wait.c
 ** wait and as_completed: waiting for some of many futures.
-** Neither ever cancels a child or raises the error of one; leaving the
-** wait, for whatever reason, leaves the children to themselves.
+** Neither ever cancels a child or raises the error of one. However the wait
+** ends, the children go on by themselves.
 */
 
 #include <string.h>
@@ -23,10 +23,10 @@
 #include "rooms.h"
 
 
-/* What a set waits for. */
+/* what a set waits for */
 enum Until {
   ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION,	/* wait */
-  NEXT	/* as_completed: one that was not given yet */
+  NEXT	/* as_completed: one that was not returned yet */
 };
 
 typedef struct WaitSet {
@@ -37,13 +37,13 @@ typedef struct WaitSet {
   uint8_t until;	/* enum Until */
   uint8_t failed;	/* has any child raised an error? */
   uint8_t armed;
-  uint8_t expired;	/* is the time over? */
+  uint8_t expired;	/* was the time limit reached? */
   las_Children all;	/* last */
 } WaitSet;
 
-/* user values: list of futures (a given one is taken out) */
-enum {CHILDREN = 1, LOOP, LATE, NUSER = LATE};	/* LATE: what the TimeoutError
-				says, if there is a limit */
+/* user values: the list of futures (without those already returned) */
+enum {CHILDREN = 1, LOOP, LATE, NUSER = LATE};	/* LATE: text of the
+				TimeoutError, if there is a limit */
 
 /* stack of a call: list of futures, options, the WaitSet */
 enum {LIST = LAS_CLIST, OPTIONS = LAS_COPTIONS, SET};
@@ -96,8 +96,8 @@ static void onalarm (las_Trigger *w, las_Future *f) {
 }
 
 
-/* A time limit that has passed ends the next wait: the turn under way must
-   look for deadlines when it ends. */
+/* Sets the time limit. If it has passed already it ends the next wait, so the
+   turn under way must look for deadlines when it ends. */
 static void arm (lua_State *L, WaitSet *s, lua_Number seconds) {
   las_Loop *lp = s->loop;
   if (!las_heapreserve(&lp->clock.heap))
@@ -124,7 +124,7 @@ static void leavewait (las_Task *t) {
 }
 
 
-/* the loop over what is completed may go on */
+/* Leaves a wait for the next child. The loop over them may go on. */
 static void leavenext (las_Task *t) {
   ((WaitSet *)t->what)->task = NULL;
 }
@@ -132,7 +132,7 @@ static void leavenext (las_Task *t) {
 static las_Future *childof (las_Task *t, int i) {
   WaitSet *s = (WaitSet *)t->what;
   int k;
-  for (k = 0; k < s->all.n; k++) {  /* one that was given may be gone */
+  for (k = 0; k < s->all.n; k++) {  /* one that was returned may be gone */
     if (s->all.child[k].linked && i-- == 0)
       return s->all.child[k].f;
   }
@@ -147,7 +147,7 @@ static const las_Wait nextwait = {
 };
 
 
-/* As for a Gather: no trigger may stay behind, and no task wait on. */
+/* As for a Gather, no trigger may stay behind, and no task may wait on. */
 static int waitset_gc (lua_State *L) {
   WaitSet *s = (WaitSet *)lua_touserdata(L, 1);
   las_Task *t = s->task;
@@ -187,7 +187,7 @@ static enum Until checkuntil (lua_State *L) {
 }
 
 
-/* Option 'timeout'; false if there is none. */
+/* Reads option 'timeout'. Returns false if there is none. */
 static int checktimeout (lua_State *L, lua_Number *seconds) {
   int has = lua_istable(L, OPTIONS) &&
             lua_getfield(L, OPTIONS, "timeout") != LUA_TNIL;
@@ -216,7 +216,7 @@ static void checkfutures (lua_State *L, int n) {
 }
 
 
-/* A set of the 'n' futures in the list. [-0, +1, m] */
+/* Makes a set of the 'n' futures in the list. [-0, +1, m] */
 static WaitSet *newset (lua_State *L, las_Loop *lp, int n,
                         enum Until until) {
   size_t size = las_childrensize(WaitSet, n);
@@ -245,7 +245,8 @@ static WaitSet *newset (lua_State *L, las_Loop *lp, int n,
 ** ===================================================================
 */
 
-/* The two lists, in the order of the arguments. */
+/* Pushes the lists of done and pending futures, in the order of the
+   arguments. */
 static int pushlists (lua_State *L, int n) {
   enum {DONE = SET + 1, PENDING};
   lua_Integer count[2] = {0, 0};
@@ -316,7 +317,7 @@ static int asyncio_wait (lua_State *L) {
 ** ===================================================================
 */
 
-/* Pushes the child that finished first of those not given yet. */
+/* Pushes the child that finished first of those not returned yet. */
 static int give (lua_State *L, WaitSet *s) {
   las_Child *child = (las_Child *)s->finished;
   lua_Integer i = (child - s->all.child) + 1;
@@ -351,7 +352,7 @@ static int next (lua_State *L, las_Task *t, WaitSet *s) {
 }
 
 
-/* Another task may have been faster: then it waits again. */
+/* Another task may have been faster; then this one waits again. */
 static int nextk (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;
@@ -359,7 +360,7 @@ static int nextk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* the iterator of a loop: set(_, _) */
+/* the iterator of a 'for': set(_, _) */
 static int waitset_call (lua_State *L) {
   WaitSet *s = (WaitSet *)las_check(L, 1, LAS_TWAITSET);
   las_Task *t = las_checktask(L, "as_completed");
@@ -376,7 +377,7 @@ static int waitset_call (lua_State *L) {
 }
 
 
-/* The loop is left: the children run on. */
+/* Ends when the 'for' loop does; the children run on. */
 static int waitset_close (lua_State *L) {
   WaitSet *s = (WaitSet *)las_check(L, 1, LAS_TWAITSET);
   endwait(s);
@@ -396,8 +397,8 @@ static int waitset_tostring (lua_State *L) {
 }
 
 
-/* as_completed(aw, ...) or as_completed{aw, ..., timeout =}: iterator, and
-   what closes it */
+/* as_completed(aw, ...) or as_completed{aw, ..., timeout =}: the values of a
+   'for', with one to be closed */
 static int asyncio_as_completed (lua_State *L) {
   static const char *const options[] = {"timeout", "n", NULL};
   las_Task *t = las_checktask(L, "as_completed");

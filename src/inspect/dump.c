@@ -24,16 +24,16 @@ typedef struct Dump {
   las_Waker waker;
   las_Job job;
   las_Loop *loop;	/* the one that is dumped */
-  volatile int asked;	/* by the signal, and not done yet */
+  volatile int asked;	/* has the signal come, with no dump yet? */
   int sig;
-  struct sigaction former;	/* what the signal did before */
+  struct sigaction former;	/* the signal's action before */
 } Dump;
 
-/* The one dump of the process, or NULL. */
+/* the one dump of the process, or NULL */
 static Dump *volatile current = NULL;
 
 
-/* Calls the function that dumps: job and hook */
+/* Calls the function that dumps. For the job and for the hook. */
 static int calldump (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   Dump *d = current;
@@ -62,7 +62,7 @@ static const las_Deed deed = {LAS_DDUMP, LUA_MASKCOUNT, actdump};
 
 static void onsignal (int sig) {
   Dump *d = current;
-  int saved = errno;  /* of what was interrupted */
+  int saved = errno;  /* the interrupted code may need it */
   (void)sig;
   if (d == NULL || d->loop->closed || d->asked)
     return;
@@ -99,7 +99,8 @@ static void drop (las_Resource *r) {
 }
 
 
-/* The number of a signal that may ask for a dump, by name. */
+/* Returns the number of the signal with the name at 'i', which must be one that
+   may ask for a dump. */
 static int tosignal (lua_State *L, int i) {
   static const char *const names[] = {
     "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGTERM", NULL

@@ -1,7 +1,7 @@
 /*
 ** graph.c
-** Who waits for whom: what reports and the call graph are made of.
-** Nothing is read of a task but while it waits: what it waited for may be gone.
+** What each task waits for: the data of reports and of the call graph.
+** It is only read while a task waits; afterwards the object may be gone.
 */
 
 #include "base/anchor.h"
@@ -25,8 +25,8 @@ static void append (lua_State *L, las_Future *f) {
 }
 
 
-/* Pushes the name of what a task waits for, or nil: the object lies in slot 1
-   of the function that waits. */
+/* Pushes the name of the object that a task waits for, or nil. The object lies
+   in slot 1 of the function that waits. */
 static void pushname (lua_State *L, const las_Task *t) {
   lua_State *co = las_innermost(t->f.loop->S, t->co);
   lua_Debug ar;
@@ -44,9 +44,9 @@ static void pushname (lua_State *L, const las_Task *t) {
 }
 
 
-/* waiting(task): what kind of wait it is in, or nil; a list of the futures
-   and tasks it awaits there; the number of the task that has what it waits
-   for, or nil; the name of that, or nil */
+/* waiting(task): the kind of its wait, or nil; a list of the futures and tasks
+   that it awaits there; the number of the task that has what it waits for, or
+   nil; the name of the object it waits for, or nil */
 static int core_waiting (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
   uint64_t holder = 0;
@@ -76,7 +76,7 @@ static int core_waiting (lua_State *L) {
 }
 
 
-/* number(task): as in its default name, and as 'waiting' gives it */
+/* number(task): the number in its default name, which 'waiting' returns, too */
 static int core_number (lua_State *L) {
   las_Task *t = (las_Task *)las_check(L, 1, LAS_TTASK);
   lua_pushinteger(L, (lua_Integer)t->id);
@@ -85,8 +85,8 @@ static int core_number (lua_State *L) {
 
 
 /* phase(task): "new", "ready", "running", "waiting" or "done"; the place where
-   it is, the moment since when it waits, and its context; nil for what there is
-   not, or is not known */
+   it is; the moment when it began to wait; its context. Each is nil if there
+   is none, or if it is not known */
 static int core_phase (lua_State *L) {
   static const char *const phases[] = {
     "new", "ready", "running", "waiting", "done"

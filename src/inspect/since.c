@@ -1,7 +1,7 @@
 /*
 ** since.c
-** When tasks began to wait. A task has no room for it, and its steps no time;
-** so it is noted beside them, by those who watch steps anyway.
+** When tasks began to wait. Tasks have no room for that, and steps no time, so
+** the watchdog, which watches steps anyway, notes it elsewhere.
 */
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ typedef struct Since {
 #define sinceof(lp)	((Since *)(lp)->room[LAS_RSINCE])
 
 
-/* Makes room for the slots that there are; NULL without memory. */
+/* Makes room for all slots of the loop. Returns NULL without memory. */
 static Since *grow (las_Loop *lp) {
   uint32_t k, had = (sinceof(lp) != NULL) ? sinceof(lp)->n : 0;
   uint32_t n = lp->anchors.nslots + 1;
@@ -49,7 +49,7 @@ void las_notesince (las_Loop *lp, const las_Task *t) {
   if (t->f.item.phase != LAS_PARKED)
     return;
   if ((s == NULL || slot >= s->n) && (s = grow(lp)) == NULL)
-    return;  /* then it is not known */
+    return;  /* the moment stays unknown */
   s->v[slot].t = t;
   s->v[slot].when = las_now(lp);
 }

@@ -9,12 +9,13 @@
 #include "base/base.h"
 
 
-/* The step of a task has ended: did it begin to wait? C only. */
+/* Notes when a task began to wait, if it did so in the step that has ended.
+   C only. */
 LAS_API void las_notesince (las_Loop *lp, const las_Task *t);
-/* The moment of the loop's clock at which a parked task began to wait; 0: it
-   was not watched then. */
+/* Returns the moment of the loop's clock at which a parked task began to wait;
+   0 if steps were not watched then. */
 LAS_API uint64_t las_since (const las_Loop *lp, const las_Task *t);
-/* Forgets all: steps are not watched any more. */
+/* Forgets everything, because steps are not watched any more. C only. */
 LAS_API void las_dropsince (las_Loop *lp);
 
 #endif

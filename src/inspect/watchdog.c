@@ -1,8 +1,8 @@
 /*
 ** watchdog.c
-** Watching long steps: they are reported while they still run, and may be
-** made to yield. A thread only looks at the number of the step and signals
-** the loop's own thread, whose handler arms a hook on the running coroutine.
+** The watchdog: reports long steps while they still run, and makes steps yield.
+** A thread only looks at the number of the step and signals the loop's own
+** thread, whose signal handler arms a hook on the running coroutine.
 */
 
 #include <stdio.h>
@@ -30,15 +30,15 @@
 #include "rooms.h"
 
 
-/* what is to be done with a step */
+/* what to do with a step */
 enum {REPORT = 1, SLICE = 2};
 
-/* What is watched on a loop: written for another thread and signals too. */
+/* What is watched on a loop. A thread and signal handlers use it, too. */
 typedef struct Watching {
   las_Resource res;	/* first; closes after all others of the loop */
   las_Loop *loop;
   las_Sentry *dog;	/* the thread, while it is there */
-  _Atomic uint64_t limit;	/* a longer step is reported, nanoseconds; 0: none */
+  _Atomic uint64_t limit;	/* ns; a longer step is reported; 0: none */
   uint64_t own;		/* the limit that the program set, without debug mode */
   double slow;		/* the limit of debug mode, seconds */
   _Atomic uint64_t slice;	/* a longer step is made to yield; 0: none */
@@ -47,8 +47,8 @@ typedef struct Watching {
 			that the thread wants stopped */
   uint64_t began;	/* when the last step began */
   _Atomic uint8_t busy;	/* does a step or a callback run? */
-  _Atomic int asked, alarm;	/* REPORT, SLICE: of the signal handler, of the
-			hook */
+  _Atomic int asked, alarm;	/* REPORT, SLICE: what the signal handler and
+			the hook should do */
   las_Job job;		/* reports a step that has ended */
   uint64_t took;	/* how long that was, nanoseconds */
   uint8_t sliceall;	/* are all tasks sliced? */
@@ -57,7 +57,7 @@ typedef struct Watching {
 
 #define watching(lp)	((Watching *)(lp)->room[LAS_RWATCH])
 
-#define CLOSEDEPTH	200	/* calls below a '__close' that are looked at */
+#define CLOSEDEPTH	200	/* how many levels to search for a '__close' */
 
 
 /*
@@ -66,7 +66,7 @@ typedef struct Watching {
 ** ===================================================================
 */
 
-/* Calls the exception handler with where the step is: watch_report() */
+/* watch_report(): calls the exception handler with the place of the step */
 static int watchreport (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   las_Task *t = lp->now.task;
@@ -86,7 +86,7 @@ static int watchreport (lua_State *L) {
 }
 
 
-/* The same of a step that has ended before any hook came: job */
+/* job: reports a step that ended before any hook was called */
 static int reportended (lua_State *L) {
   las_Loop *lp = las_state(L)->loop;
   lua_State *A = lp->anchors.thread;
@@ -114,9 +114,9 @@ static int reportended (lua_State *L) {
 ** ===================================================================
 */
 
-/* Is the coroutine in the middle of the library's own Lua code, or in a
-   '__close'? A slice must not end there. Lua finds a level by walking to it,
-   so looking at all levels of a deep recursion would take all its time. */
+/* Is the coroutine in the library's own Lua code, or in a '__close'? A slice
+   must not end there. Lua walks to each level that it is asked for, so looking
+   at all levels of a deep recursion would take too long. */
 static int mustnotslice (lua_State *L, const las_State *S) {
   lua_Debug ar;
   int level;
@@ -140,7 +140,7 @@ static int mayslice (lua_State *L, las_Loop *lp) {
 }
 
 
-/* Ends the running step; the task goes on in its turn. */
+/* Ends the running step. The task goes on in its next turn. */
 static void slice (lua_State *L, las_Loop *lp) {
   if (las_takecancel(lp->now.task)) {
     las_pushstate(L);
@@ -181,8 +181,8 @@ static const las_Deed watch = {LAS_DWATCH, LUA_MASKCOUNT, actwatch};
 ** ===================================================================
 */
 
-/* The hook has not come: the step is in a C function or in a plain inner
-   coroutine. Its name is all that can be told now. */
+/* Prints the name of a step whose hook was not called, because it is in a C
+   function or in a plain inner coroutine. Nothing more is known now. */
 static void tellname (las_Loop *lp) {
   char text[160];
   int n = snprintf(text, sizeof(text), "asyncio: a step of %.80s has been "
@@ -217,17 +217,17 @@ static void notice (las_Loop *lp) {
 ** ===================================================================
 */
 
-/* What the thread knows of the step it sees. */
+/* what the thread knows about the step it sees */
 typedef struct Dog {
   las_Sentry sentry;	/* first */
   uint32_t step;	/* its number */
   uint64_t since;	/* first seen, or last sliced */
   uint64_t first;	/* first seen */
-  int reports;		/* signals sent to have it reported */
+  int reports;		/* signals sent to make the loop report it */
 } Dog;
 
 
-/* Is the step long enough to be reported, or to be named at least? */
+/* Is the step long enough to be reported, or at least named? */
 static int wantsreport (const las_Loop *lp, const Dog *d, uint64_t now) {
   return watching(lp)->limit != 0 &&
          (d->reports == 0 ||
@@ -273,7 +273,8 @@ static uint64_t rest (las_Sentry *s) {
 }
 
 
-/* An eager step is inside another one, which goes on after it. */
+/* Notes whether a step runs. An eager step runs inside another one, which goes
+   on after it. */
 static void notebusy (las_Loop *lp) {
   watching(lp)->busy = (lp->now.task != NULL || lp->now.calling);
 }
@@ -302,7 +303,7 @@ static void stopdog (las_Loop *lp) {
 ** ===================================================================
 */
 
-/* Its name must be at hand where nothing can be asked. */
+/* Copies the name of the task, because a signal handler cannot ask Lua. */
 static void notename (las_Loop *lp, const las_Task *t) {
   lua_State *A = lp->anchors.thread;
   if (t == NULL) {
@@ -332,13 +333,13 @@ static void watchanew (las_Loop *lp);
 static void setlimit (las_Loop *lp);
 
 
-/* The hook has not come before the end of the step: a job reports it, before
-   anything else runs. */
+/* Queues the report of a step that ended before its hook was called, so that it
+   is made before anything else runs. */
 static void queuereport (las_Loop *lp, las_Task *t, uint64_t took) {
   lua_State *A = lp->anchors.thread;
   las_Item *job = &watching(lp)->job.trigger.item;
   watching(lp)->alarm = 0;
-  if (job->phase) {  /* two in one poll */
+  if (job->phase) {  /* a second one in the same poll */
     tellname(lp);
     return;
   }
@@ -385,7 +386,7 @@ static void onslice (las_Loop *lp, uint64_t slice) {
 static const las_Instrument instrument = {onrun, onstep, onstepped};
 
 
-/* What is watched has changed. */
+/* Adapts the thread to changed limits. */
 static void watchanew (las_Loop *lp) {
   if (watching(lp)->limit == 0 && watching(lp)->slice == 0) {
     stopdog(lp);
@@ -401,7 +402,7 @@ static void watchanew (las_Loop *lp) {
 /* }================================================================== */
 
 
-/* seconds at 'i' as nanoseconds; nil is 0: off */
+/* Returns the seconds at 'i' as nanoseconds, 0 (off) for nil. */
 static uint64_t optspan (lua_State *L, int i) {
   if (lua_isnoneornil(L, i))
     return 0;
@@ -410,7 +411,7 @@ static uint64_t optspan (lua_State *L, int i) {
 }
 
 
-/* The limit is the shorter one of the program's own and of debug mode. */
+/* The limit is the shorter one of the program's own and that of debug mode. */
 static void setlimit (las_Loop *lp) {
   uint64_t slow = lp->debug ? las_moment(watching(lp)->slow) : 0;
   if (lp->debug && slow == 0)
@@ -423,8 +424,8 @@ static void setlimit (las_Loop *lp) {
 }
 
 
-/* watch(loop, report | nil, slice | nil): seconds. Starts at once if the
-   loop runs, else with its next run. */
+/* watch(loop, report | nil, slice | nil): limits in seconds. Watching starts at
+   once if the loop runs, else with its next run. */
 static int core_watch (lua_State *L) {
   las_Loop *lp = las_checkloop(L, 1);
   uint64_t limit = optspan(L, 2), slice = optspan(L, 3);
@@ -462,7 +463,8 @@ static int loop_set_slow_callback_duration (lua_State *L) {
 }
 
 
-/* hold_off(n): adds to how often the current task may not be sliced */
+/* hold_off(n): adds n to the calls that keep the current task from being
+   sliced */
 static int core_hold_off (lua_State *L) {
   las_Task *t = las_checktask(L, "uninterrupted");
   int n = (int)t->holdoff + (int)luaL_checkinteger(L, 1);

@@ -1,8 +1,8 @@
 /*
 ** barrier.c
-** Barriers: so many tasks wait for each other, time after time.
-** The last to come wakes the others, and the barrier is empty again at once;
-** who comes then belongs to the next round.
+** Barriers: a fixed number of tasks wait for each other, again and again.
+** The last to arrive wakes the others, and the barrier is empty again at once;
+** tasks that arrive then belong to the next round.
 */
 
 #include "base/budget.h"
@@ -59,8 +59,9 @@ static int asyncio_Barrier (lua_State *L) {
 }
 
 
-/* Wakes all who wait: with their places in line, counted from 1, or to raise
-   BrokenBarrierError. A task's 'what' is free once it is woken. */
+/* Wakes all tasks that wait: with their places in line, counted from 1, or to
+   raise BrokenBarrierError. The place is stored in 'what', which a task does
+   not need once it is woken. */
 static void wakeline (Barrier *b, int broken) {
   intptr_t place = 0;
   while (b->line.waiters != NULL) {
@@ -107,7 +108,7 @@ static int wait (lua_State *L, las_Task *t, void *barrier) {
 }
 
 
-/* barrier:wait(): which of the parties it is, from 1 on */
+/* barrier:wait(): the number of this party in the round, from 1 on */
 static int barrier_wait (lua_State *L) {
   las_Task *t = las_checktask(L, "Barrier:wait");
   Barrier *b = checkbarrier(L);
@@ -116,7 +117,7 @@ static int barrier_wait (lua_State *L) {
 }
 
 
-/* Back to the start: those who wait get an error. */
+/* Starts a new round; tasks that wait get an error. */
 static int barrier_reset (lua_State *L) {
   Barrier *b = checkbarrier(L);
   b->broken = 0;
@@ -125,7 +126,7 @@ static int barrier_reset (lua_State *L) {
 }
 
 
-/* Breaks it until it is reset. */
+/* Breaks the barrier until it is reset. */
 static int barrier_abort (lua_State *L) {
   Barrier *b = checkbarrier(L);
   b->broken = 1;

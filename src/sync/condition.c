@@ -1,8 +1,8 @@
 /*
 ** condition.c
 ** Conditions: tasks that hold a lock wait until another one notifies them.
-** A notified task stands in the lock's line from that moment. Whatever ends a
-** wait, the lock is held again before it returns or raises.
+** A task stands in the lock's line from the moment it is notified. However a
+** wait ends, the lock is held again before the wait returns or raises.
 */
 
 #include "base/anchor.h"
@@ -22,11 +22,11 @@
 
 enum {LOCK = LAS_USOWN, NUSER = LOCK};  /* user values */
 
-/* stack of 'wait' and 'wait_for'; MESSAGE: of the cancel to be raised */
+/* stack of 'wait' and 'wait_for'; MESSAGE: of a cancel to be raised later */
 enum {SELF = 1, PREDICATE, MESSAGE};
 
 typedef struct Condition {
-  las_Line line;	/* first; those not notified yet */
+  las_Line line;	/* first; tasks not notified yet */
   las_Lock *lock;	/* alive by LOCK */
 } Condition;
 
@@ -44,7 +44,7 @@ static Condition *checkcondition (lua_State *L) {
 }
 
 
-/* The condition and the task of a method that may suspend. */
+/* Returns condition and task of a method that may suspend, or raises. */
 static Condition *enter (lua_State *L, const char *fname, las_Task **t) {
   Condition *c;
   *t = las_checktask(L, fname);
@@ -136,7 +136,7 @@ static int condition_close (lua_State *L) {
 ** ===================================================================
 */
 
-/* Moves the first who waits to the line of the lock, which is held. */
+/* Moves the first task that waits to the line of the lock, which is held. */
 static void notifyfirst (Condition *c) {
   las_Task *t = (las_Task *)c->line.waiters;
   las_List *l = &c->lock->line.waiters;
@@ -153,14 +153,14 @@ static void notify (Condition *c, lua_Integer n) {
 }
 
 
-/* Tasks of another loop cannot stand in the same line. */
+/* Raises if tasks of another loop wait: one line holds tasks of one loop. */
 static void checkloop (lua_State *L, const Condition *c) {
   if (c->line.waiters != NULL && c->lock->line.loop != c->line.loop)
     luaL_error(L, "the lock of the condition is in use by another loop");
 }
 
 
-/* condition:notify([n]): wakes the first n who wait, one by default */
+/* condition:notify([n]): wakes the first n tasks that wait, one by default */
 static int condition_notify (lua_State *L) {
   Condition *c = checkheld(L);
   lua_Integer n = luaL_optinteger(L, 2, 1);
@@ -193,7 +193,7 @@ static int condition_notify_all (lua_State *L) {
 
 
 /* First thing in a continuation: was the wait cancelled? The cancel is not
-   raised yet; rethrow does it. */
+   raised here; 'rethrow' does that. */
 static int takethrow (lua_State *L, las_Task **t) {
   las_Loop *lp = las_state(L)->loop;
   int thrown = 0;
@@ -207,8 +207,8 @@ static int takethrow (lua_State *L, las_Task **t) {
 }
 
 
-/* Keeps the message of a cancel until that is raised, so that the task has
-   room for that of the next: the last one counts. */
+/* Keeps the message of a cancel until the cancel is raised, so that the task
+   has room for the message of another. The last one counts. */
 static void takemessage (lua_State *L, const las_Task *t) {
   lua_settop(L, MESSAGE);
   las_pushanchored(L, t->f.loop, t->f.item.slot);
@@ -234,15 +234,15 @@ static int rethrow (lua_State *L, las_Task *t) {
     givemessage(L, t);
   t->f.item.flags |= LAS_FTHROW;
   las_checkwake(L);
-  return 0;  /* to avoid warnings: it has raised */
+  return 0;  /* to avoid warnings; it has raised */
 }
 
 
 static int test (lua_State *L);
 
 
-/* The task has the lock again. A notification that it cannot use goes to
-   another one. */
+/* Ends a wait with the lock held. A notification that the task cannot use goes
+   to another task. */
 static int finish (lua_State *L, las_Task *t, Condition *c, int state) {
   c->lock->owner = t->id;
   c->lock->co = L;
@@ -262,9 +262,9 @@ static int finish (lua_State *L, las_Task *t, Condition *c, int state) {
 static int waitk (lua_State *L, int status, lua_KContext ctx);
 
 
-/* Gets in line for the lock, as often as a cancel throws it out. But it has to
-   go without where nothing can ever wake the main task, and where the task is
-   cancelled at every suspension: this is one. */
+/* Waits for the lock, again each time a cancel takes the task out of its line.
+   It gives up only if nothing can ever wake the main task, or if the task is
+   cancelled at every suspension, of which this is one. */
 static int relock (lua_State *L, las_Task *t, Condition *c, int state) {
   las_Lock *lk = c->lock;
   if (lk->owner == 0)
@@ -313,7 +313,7 @@ static int condition_wait (lua_State *L) {
 }
 
 
-/* The predicate has answered. */
+/* Continues when the predicate has returned. */
 static int testk (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;
@@ -340,8 +340,8 @@ static int testagain (lua_State *L, las_Task *t, void *what) {
 }
 
 
-/* condition:wait_for(predicate): waits until it is true; returns what it
-   returned */
+/* condition:wait_for(predicate): waits until it returns a true value, and
+   returns that */
 static int condition_wait_for (lua_State *L) {
   las_Task *t;
   enter(L, "Condition:wait_for", &t);

@@ -1,8 +1,8 @@
 /*
 ** event.c
-** Events: a flag that many tasks may wait for.
-** Setting it wakes all who wait, even if it is cleared before they run; until
-** 'clear' nobody waits here.
+** Events: flags that many tasks may wait for.
+** Setting one wakes all tasks that wait, even if it is cleared before they run;
+** while it is set nobody waits.
 */
 
 #include "base/budget.h"
@@ -39,7 +39,7 @@ static int asyncio_Event (lua_State *L) {
 }
 
 
-/* It was set, whatever it is now. */
+/* The event was set, even if it no longer is. */
 static int waitk (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;

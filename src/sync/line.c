@@ -1,7 +1,7 @@
 /*
 ** line.c
 ** Lines: tasks of one loop that wait for the same thing.
-** A line keeps its loop alive, and so all of its tasks.
+** A line keeps its loop alive, and thereby all of its tasks.
 */
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
 ** lock.c
 ** Locks: one task at a time.
-** Releasing gives the lock to the first in line at once, so nobody who comes
-** between can take it, and a waiter that wakes has it.
+** Releasing a lock gives it to the first task in line at once, so no task that
+** comes meanwhile can take it, and a waiter that wakes has it.
 */
 
 #include "sync/lock.h"
@@ -31,9 +31,9 @@ static const las_Wait lockwait = {.name = "lock", .leave = las_leavelist,
                                   .inslot1 = 1, .holder = las_lockholder};
 
 
-/* Does the lock belong to whoever closes a scope in L? To the task that runs,
-   in whatever coroutine; or to a task whose coroutine is closed from outside
-   of its steps, which only that coroutine shows. */
+/* Does the lock belong to the scope that is closed in L? It does if the running
+   task holds it, in whatever coroutine. A coroutine may also be closed outside
+   of its task's steps, and only the coroutine then shows whose scope it is. */
 static int isowner (const lua_State *L, const las_Lock *lk) {
   const las_Loop *lp = lk->line.loop;
   if (lk->owner == 0)
@@ -52,11 +52,11 @@ static int isowner (const lua_State *L, const las_Lock *lk) {
 ** ===================================================================
 */
 
-/* The lock was given to this task. */
+/* Continues when the lock was given to this task. */
 static int acquirek (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   las_checkwake(L);
-  ((las_Lock *)ctx)->co = L;  /* may be one inside the task's own */
+  ((las_Lock *)ctx)->co = L;  /* may be inside the task's own coroutine */
   ((las_Lock *)ctx)->line.given = 0;
   lua_settop(L, 1);
   return 1;

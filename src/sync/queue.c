@@ -1,9 +1,8 @@
 /*
 ** queue.c
 ** Queues: items that tasks put and get, in order, by priority or last first.
-** An item put while somebody waits is that task's own at once. Room that a
-** 'get' makes is the first waiting putter's own; it puts its item there when
-** it runs. So nothing has to be handed on, and nobody overtakes.
+** An item that is put while tasks wait belongs to the first of them at once,
+** and so does a place that 'get' frees to the first putter. Nobody overtakes.
 */
 
 #include "base/budget.h"
@@ -32,14 +31,14 @@ enum {MAXSIZE = 1, LESSTHAN};  /* arguments of the constructors */
 
 typedef struct Queue {
   las_Line getters;	/* first; they wait only while there is no item */
-  las_List putters;	/* they wait only while it is full */
+  las_List putters;	/* they wait only while the queue is full */
   las_List joiners;
-  las_ItemHeap items;	/* of other kinds than PRIORITY: only its ring */
+  las_ItemHeap items;	/* only a PRIORITY queue uses more than its ring */
   las_Ring given;	/* items of getters that were woken, in their order */
   lua_Integer slots;	/* places of putters that were woken; they count as
 			given in the line of 'getters', too */
   lua_Integer maxsize;	/* 0 or less: no limit */
-  lua_Integer unfinished;	/* items put and not yet told done */
+  lua_Integer unfinished;	/* items put without 'task_done' so far */
   uint8_t kind;
   uint8_t shut;
 } Queue;
@@ -68,8 +67,8 @@ static int isfull (const Queue *q) {
 }
 
 
-/* Puts the value on top where it belongs; pops it. There is room, and the
-   queue is open. */
+/* Pops the value on top and stores it where it belongs. There must be room, and
+   the queue must be open. */
 static void insert (lua_State *L, Queue *q) {
   if (q->getters.waiters != NULL) {
     las_ringpush(L, &q->given);
@@ -84,7 +83,7 @@ static void insert (lua_State *L, Queue *q) {
 }
 
 
-/* A place is free: it is the first putter's. */
+/* Gives a free place to the first putter that waits. */
 static void wakeputter (Queue *q) {
   if (q->putters != NULL && !isfull(q)) {
     q->slots++;
@@ -94,7 +93,7 @@ static void wakeputter (Queue *q) {
 }
 
 
-/* Pushes the next item. There is one. */
+/* Takes the next item out and pushes it. There must be one. */
 static void take (lua_State *L, Queue *q) {
   switch (q->kind) {
     case FIFO: las_ringshift(L, &q->items.ring); break;
@@ -105,10 +104,11 @@ static void take (lua_State *L, Queue *q) {
 }
 
 
-/* Wakes all of the list for nothing: the queue was shut down. */
+/* Wakes all tasks of the list without giving them anything, because the queue
+   was shut down. */
 static void wakeshut (las_List *l) {
   while (*l != NULL) {
-    ((las_Task *)*l)->what = NULL;  /* the mark of it */
+    ((las_Task *)*l)->what = NULL;  /* marks that */
     las_wakefirst(l);
   }
 }
@@ -127,8 +127,8 @@ static int raiseshut (lua_State *L) {
 ** ===================================================================
 */
 
-/* The loop is closed: what was given to tasks of it goes back, before what
-   came later. The queue may hold more than 'maxsize' then. */
+/* Takes back what was given to tasks of a loop that is closed now, before the
+   items that came later. The queue may then hold more than 'maxsize'. */
 static void reclaim (lua_State *L, Queue *q) {
   q->getters.given -= q->slots;
   q->slots = 0;
@@ -160,7 +160,7 @@ static Queue *checkqueue (lua_State *L) {
 }
 
 
-/* Makes the queue the loop's whose task uses it. */
+/* Binds the queue to the loop of the task that uses it. */
 static void useloop (lua_State *L, Queue *q, las_Loop *lp) {
   int busy = (q->getters.waiters != NULL || q->putters != NULL ||
               q->joiners != NULL || q->getters.given > 0);
@@ -168,7 +168,7 @@ static void useloop (lua_State *L, Queue *q, las_Loop *lp) {
 }
 
 
-/* The queue and the task of a method that may suspend. */
+/* Returns the queue and the task of a method that may suspend, or raises. */
 static Queue *enter (lua_State *L, const char *fname, las_Task **t) {
   Queue *q;
   *t = las_checktask(L, fname);
@@ -179,7 +179,7 @@ static Queue *enter (lua_State *L, const char *fname, las_Task **t) {
 }
 
 
-/* Makes a queue of the arguments MAXSIZE, [LESSTHAN,] and the name. */
+/* Makes a queue from the arguments MAXSIZE, [LESSTHAN,] and the name. */
 static int newqueue (lua_State *L, enum Kind kind) {
   lua_Integer maxsize = luaL_optinteger(L, MAXSIZE, 0);
   Queue *q = (Queue *)las_newobject(L, sizeof(*q), NUSER, lua_gettop(L));
@@ -216,7 +216,7 @@ static int asyncio_LifoQueue (lua_State *L) {
 
 
 /* PriorityQueue([maxsize [, less]]) or PriorityQueue{maxsize=, less=, name=}:
-   less(a, b) in place of a < b */
+   less(a, b) replaces a < b */
 static int asyncio_PriorityQueue (lua_State *L) {
   static const las_Param priorityparams[] = {
     {"maxsize", "be an integer", las_isinteger},
@@ -243,8 +243,8 @@ static int insertp (lua_State *L) {
 }
 
 
-/* Puts the item of a putter that was woken. If that fails, or if a getter
-   has the item at once, the place is still free for the next one. */
+/* Puts the item of a putter that was woken. If that fails, or if a getter gets
+   the item at once, the place is still free for the next putter. */
 static void insertlate (lua_State *L, Queue *q) {
   if (q->putters == NULL)
     insert(L, q);
@@ -298,7 +298,7 @@ static void checkitem (lua_State *L) {
 }
 
 
-/* queue:put(item): waits for a place */
+/* queue:put(item): waits until there is room */
 static int queue_put (lua_State *L) {
   las_Task *t;
   Queue *q = enter(L, "Queue:put", &t);
@@ -327,7 +327,7 @@ static int queue_put_nowait (lua_State *L) {
 ** ===================================================================
 */
 
-/* what 'get' does at the end of a queue that was shut down */
+/* what 'get' does when a queue that was shut down is empty */
 enum AtEnd {RAISE, NIL};
 
 
@@ -339,7 +339,7 @@ static int atend (lua_State *L, enum AtEnd end) {
 }
 
 
-/* An item was given to this task, or there will be none. */
+/* Takes the item that was given to this task, or finds that none will come. */
 static int getgiven (lua_State *L, enum AtEnd end) {
   Queue *q = (Queue *)lua_touserdata(L, SELF);
   if (las_checkwake(L)->what == NULL)
@@ -405,7 +405,7 @@ static int queue_get_nowait (lua_State *L) {
 }
 
 
-/* the iterator of items(): called with the queue and the item before */
+/* the iterator of items(): called with the queue and the previous item */
 static int queue_next (lua_State *L) {
   las_Task *t;
   Queue *q = enter(L, "Queue:items", &t);
@@ -433,7 +433,7 @@ static int queue_items (lua_State *L) {
 ** ===================================================================
 */
 
-/* So many items are dealt with; nobody waits for the last one any more. */
+/* Counts 'n' items as done. After the last one it wakes the tasks in join. */
 static void finish (Queue *q, lua_Integer n) {
   q->unfinished -= n;
   if (q->unfinished == 0)
@@ -470,7 +470,7 @@ static int join (lua_State *L, las_Task *t, void *queue) {
 }
 
 
-/* queue:join(): waits until all items were told done */
+/* queue:join(): waits until task_done was called for all items */
 static int queue_join (lua_State *L) {
   las_Task *t;
   Queue *q = enter(L, "Queue:join", &t);
@@ -478,7 +478,8 @@ static int queue_join (lua_State *L) {
 }
 
 
-/* queue:shutdown([immediate]): no more puts; 'immediate' drops the items */
+/* queue:shutdown([immediate]): refuses more items; 'immediate' drops those that
+   are there */
 static int queue_shutdown (lua_State *L) {
   Queue *q = checkqueue(L);
   luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_isboolean(L, 2), 2,

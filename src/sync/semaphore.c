@@ -1,8 +1,8 @@
 /*
 ** semaphore.c
-** Semaphores: so many permits, for as many tasks at a time.
-** A permit that comes back goes to the first in line at once; there are free
-** ones only while nobody waits.
+** Semaphores: a number of permits, for as many tasks at a time.
+** A permit that comes back goes to the first task in line at once; permits are
+** free only while nobody waits.
 */
 
 #include "base/budget.h"
@@ -19,8 +19,8 @@
 typedef struct Semaphore {
   las_Line line;	/* first */
   lua_Integer value;	/* permits that are free */
-  lua_Integer bound;	/* more than these are never free */
-  int bounded;		/* was it made with that bound? */
+  lua_Integer bound;	/* no more than these are ever free */
+  int bounded;		/* is it a BoundedSemaphore? */
 } Semaphore;
 
 static const las_Wait semwait = {.name = "semaphore",
@@ -62,7 +62,7 @@ static int asyncio_Semaphore (lua_State *L) {
 }
 
 
-/* BoundedSemaphore([n]): there can never be more than these n */
+/* BoundedSemaphore([n]): never has more than these n permits */
 static int asyncio_BoundedSemaphore (lua_State *L) {
   Semaphore *s = newsem(L);
   s->bound = s->value;
@@ -71,7 +71,7 @@ static int asyncio_BoundedSemaphore (lua_State *L) {
 }
 
 
-/* A permit was given to this task. */
+/* Continues when a permit was given to this task. */
 static int acquirek (lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   las_checkwake(L);
@@ -104,7 +104,7 @@ static int semaphore_acquire (lua_State *L) {
 }
 
 
-/* Gives a permit back; false if none is out. */
+/* Gives a permit back. Returns false if all are back already. */
 static int release (Semaphore *s) {
   if (s->value >= s->bound)
     return 0;
@@ -136,8 +136,8 @@ static int semaphore_locked (lua_State *L) {
 }
 
 
-/* End of 'local _ <close> = semaphore:acquire()'. An error on its way says
-   more than one about the permits. */
+/* Ends 'local _ <close> = semaphore:acquire()'. An error that is being raised
+   is more useful than one about the permits. */
 static int semaphore_close (lua_State *L) {
   if (!release(checksem(L)) && lua_isnoneornil(L, 2))
     return raisetoooften(L);

@@ -1,8 +1,8 @@
 /*
 ** store.c
-** Where a queue keeps its items: a ring in a Lua table, and a heap in one.
-** What may raise comes before the first change; the table is a user value of
-** the queue, so the collector sees the items.
+** Stores: where a queue keeps its items, a ring or a heap in a Lua table.
+** Everything that may raise comes before the first change. The table is a user
+** value of the queue, so that the collector sees the items.
 */
 
 #include <limits.h>
@@ -11,7 +11,7 @@
 
 
 #define MINSIZE	8
-#define BIG	1024	/* a larger table is let go when it is empty */
+#define BIG	1024	/* a larger table is dropped when it is empty */
 
 
 /*
@@ -84,8 +84,8 @@ void las_ringclear (lua_State *L, las_Ring *r) {
 }
 
 
-/* Pushes item 'i' and takes it out of the table, which is the only one there
-   or one at an end. */
+/* Pushes item 'i', which is the first or the last one, and takes it out of the
+   table. */
 static void takeat (lua_State *L, las_Ring *r, lua_Integer i) {
   lua_Integer k = at(r, i);
   las_assert(r->n > 0);
@@ -118,8 +118,8 @@ void las_ringpop (lua_State *L, las_Ring *r) {
 
 /*
 ** {==================================================================
-** Heap: in a ring whose first place never moves. Each entry is an item and
-** a number that tells which of equal ones came first.
+** Heap: in a ring whose first place never moves. Each entry is an item and a
+** number, which shows which of two equal items came first.
 ** ===================================================================
 */
 
@@ -142,8 +142,8 @@ static int compare (lua_State *L, int less, int a, int b) {
 }
 
 
-/* The same, for values of a heap: it may run anything, even what changes
-   this very queue, or its table. */
+/* Does the same for values of a heap. It may run any code, even code that
+   changes this very queue and its table. */
 static int isless (lua_State *L, const las_ItemHeap *h, int less, int a,
                    int b) {
   const las_ItemHeap before = *h;
@@ -190,7 +190,7 @@ static int pushparts (lua_State *L, const las_ItemHeap *h) {
 }
 
 
-/* First finds the place, then moves. */
+/* Finds the place before it moves anything. */
 void las_itempush (lua_State *L, las_ItemHeap *h) {
   int value = lua_gettop(L), t;
   lua_Integer n, i, k;
@@ -216,8 +216,8 @@ void las_itempush (lua_State *L, las_ItemHeap *h) {
 }
 
 
-/* The last entry goes to the place that this finds, and all above it move
-   up; the way there is told by the bits of the place's number. */
+/* Finds the place to which the last entry goes, while all entries above it move
+   up. The bits of the place's number show the way there. */
 static lua_Integer findplace (lua_State *L, const las_ItemHeap *h, int t,
                               lua_Integer last) {
   lua_Integer i = 1, child;
@@ -236,7 +236,7 @@ void las_itempop (lua_State *L, las_ItemHeap *h) {
   int depth = 0, t = pushparts(L, h);
   lua_Integer n = h->ring.n, last = n / 2, i;
   i = findplace(L, h, t, last);
-  h->order++;  /* a comparison under way sees the change */
+  h->order++;  /* shows the change to a comparison under way */
   lua_rawgeti(L, t, itemat(1));
   while (i >> (depth + 1) > 0)
     depth++;

@@ -43,7 +43,7 @@ typedef struct Handle {
   uint64_t when;	/* of a timer handle, nanoseconds */
   int nargs;
   uint8_t packed;	/* are the arguments in a table? */
-  uint8_t weak;		/* is its future still pending, so that it is not held? */
+  uint8_t weak;		/* is its future pending, so that it is not held? */
   uint8_t once;		/* is it of a future, which must drop it when it ran? */
   uint8_t finalized;	/* has its finalizer run? */
 } Handle;
