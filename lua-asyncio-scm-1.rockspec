@@ -45,6 +45,7 @@ build = {
         "src/base/state.c",
         "src/base/trace.c",
         "src/base/version.c",
+        "src/coroutine/coroutine.c",
         "src/coroutine/driver.c",
         "src/coroutine/generator.c",
         "src/coroutine/generatorlist.c",

@@ -28,7 +28,7 @@ static void (*const rooms[]) (lua_State *L, int state) = {
   /* inspect */
   las_opendump, las_opengraph, las_openwatchdog,
   /* coroutine */
-  las_opendriver, las_opengenerator,
+  las_opendriver, las_opencoroutine, las_opengenerator,
   /* group */
   las_opentimeout, las_opengather, las_openwait, las_opentaskgroup,
   las_opengroupend,

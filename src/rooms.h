@@ -20,6 +20,7 @@ LAS_API void las_opencondition (lua_State *L, int state);
 LAS_API void las_openconnect (lua_State *L, int state);
 LAS_API void las_opencontext (lua_State *L, int state);
 LAS_API void las_opencontextvar (lua_State *L, int state);
+LAS_API void las_opencoroutine (lua_State *L, int state);
 LAS_API void las_opencurrent (lua_State *L, int state);
 LAS_API void las_opendeadlock (lua_State *L, int state);
 LAS_API void las_opendriver (lua_State *L, int state);

@@ -34,7 +34,7 @@ enum las_Anchored {
   LAS_UWATCH,		/* reports the running step: for hooks */
   LAS_URUNJOB,		/* calls a ready job */
   LAS_UBODYMSGH,	/* message handler of what a task drives */
-  LAS_UTRAMPOLINE,	/* function that starts bodies far down the C stack */
+  LAS_UDEEPSTART,	/* function that starts bodies far down the C stack */
   LAS_UNOTES,		/* weak table: coroutine -> {traceback, place} of the
 			error that left it */
   LAS_UCLOSER,		/* closes a generator that was dropped */

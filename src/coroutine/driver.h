@@ -16,6 +16,12 @@
    there; las_drivefirst wants another. [-0, +0, -] */
 LAS_API void las_addbase (lua_State *L, lua_State *co);
 
+/* Is there such a call at the base of the started coroutine? */
+LAS_API int las_hasbase (lua_State *co);
+/* If the coroutine has its base but could not be started: empties its stack, as
+   its arguments are lost. */
+LAS_API void las_dropunstarted (lua_State *co);
+
 /* Resumes the coroutine with the 'n' values on its stack, as a part of the
    task's step: only where las_currenttask gives a task. The coroutine, or
    the generator that has it, must lie in slot 1 of the caller. Returns the

@@ -115,17 +115,17 @@ static int firstvalue (lua_State *L, const las_Children *all, int i) {
   int n, top = lua_gettop(L) + 1;
   f->item.flags |= LAS_FSEEN;
   if (f->item.state == LAS_FINISHED && (f->item.flags & LAS_FVOID)) {
-    lua_pushnil(L);
+    lua_pushnil(L);  /* in the place of no result */
     return 0;
   }
-  lua_rawgeti(L, LIST, i);
+  lua_rawgeti(L, LIST, i);  /* push the child, at 'top' */
   if (las_isbad(f))
     las_pusherror(L, top);
   else {
-    n = las_outcome(L, top);
-    lua_pop(L, n - 1);
+    n = las_outcome(L, top);  /* push all its results */
+    lua_pop(L, n - 1);  /* keep the first one */
   }
-  lua_replace(L, top);
+  lua_replace(L, top);  /* value in the place of the child */
   lua_settop(L, top);
   return las_isbad(f);
 }
@@ -136,23 +136,23 @@ static int asarguments (lua_State *L, const las_Children *all) {
   luaL_checkstack(L, all->n + 4, "too many results");
   for (i = 1; i <= all->n; i++)
     firstvalue(L, all, i);
-  return all->n;
+  return all->n;  /* return one value for each child */
 }
 
 
 static int astable (lua_State *L, const las_Children *all) {
   enum {RESULT = GATHER + 1, FAILED};
   int i;
-  lua_createtable(L, all->n, 2);
-  lua_newtable(L);
+  lua_createtable(L, all->n, 2);  /* RESULT */
+  lua_newtable(L);  /* FAILED */
   for (i = 1; i <= all->n; i++) {
     if (firstvalue(L, all, i)) {
       lua_pushboolean(L, 1);
       lua_rawseti(L, FAILED, i);
     }
-    lua_rawseti(L, RESULT, i);
+    lua_rawseti(L, RESULT, i);  /* pop the value */
   }
-  lua_setfield(L, RESULT, "failed");
+  lua_setfield(L, RESULT, "failed");  /* pop FAILED; RESULT is on top */
   lua_pushinteger(L, all->n);
   lua_setfield(L, RESULT, "n");
   return 1;
@@ -168,9 +168,9 @@ static int gatherk (lua_State *L, int status, lua_KContext ctx) {
     if (g->cancelled)
       las_absorbcancel(t);
   }
-  lua_settop(L, GATHER);
+  lua_settop(L, GATHER);  /* without what the step passed in */
   if (!g->keep && g->bad != NULL) {
-    lua_rawgeti(L, LIST, (g->bad - g->all.child) + 1);
+    lua_rawgeti(L, LIST, (g->bad - g->all.child) + 1);  /* the failed child */
     return las_outcome(L, GATHER + 1);
   }
   if (g->cancelled)
@@ -190,7 +190,7 @@ static Gather *newgather (lua_State *L, int n, int keep) {
   g->keep = (uint8_t)keep;
   g->all.done = onchild;
   lua_pushvalue(L, LIST);
-  lua_setiuservalue(L, -2, 1);
+  lua_setiuservalue(L, -2, 1);  /* the children live as long as it does */
   las_settype(L, LAS_TGATHER);
   return g;
 }
