@@ -17,7 +17,7 @@ static int porto (const struct sockaddr *sa) {
 }
 
 
-/* The host as text, with its zone; without a port. */
+/* Writes the host with its zone as text, without a port. */
 static void hosttext (const struct sockaddr *sa, char *text, size_t size) {
   socklen_t len = (sa->sa_family == AF_INET6) ? sizeof(struct sockaddr_in6)
                                               : sizeof(struct sockaddr_in);
@@ -112,7 +112,7 @@ void las_pushendpoint (lua_State *L, const struct sockaddr_storage *sa,
 }
 
 
-/* An address with a zone needs the system's help, which does not block. */
+/* Reads an address with a zone. The system does that, and does not block. */
 static int parsezone (const char *host, int port,
                       struct sockaddr_storage *sa) {
   struct addrinfo hints, *info;

@@ -1,6 +1,7 @@
 /*
 ** bind.c
-** The listening sockets of a server: bound, listening and closed. No Lua here.
+** Binding: the listening sockets of a server, bound, listening and closed.
+** There is no Lua here.
 */
 
 #include <errno.h>
@@ -26,7 +27,8 @@ static void onpollclosed (uv_handle_t *h) {
 }
 
 
-/* Removes the file of a unix socket, if it is still ours, of this process. */
+/* Removes the file of a unix socket if it is still the one that this process
+   made. */
 static void unlinkfile (const las_Socket *k) {
   struct stat st;
   if (k->path != NULL && k->pid == getpid() && stat(k->path, &st) == 0 &&
@@ -42,12 +44,12 @@ void las_closesockets (las_Listener *s) {
     unlinkfile(k);
     uv_poll_stop(&k->poll);
     uv_close((uv_handle_t *)&k->poll, onpollclosed);
-    close(k->fd);  /* at once: the address is free for the next server */
+    close(k->fd);  /* now: another server may use the address */
   }
 }
 
 
-/* A socket bound to the address; -errno on failure. */
+/* Returns a socket bound to the address, or -errno on failure. */
 static int opensocket (const struct sockaddr *sa, socklen_t len,
                        int reuseaddress, int reuseport) {
   int on = 1, err;
@@ -91,8 +93,7 @@ int las_listen (las_Listener *s, las_Socket **failed) {
 }
 
 
-/* Hands the descriptor to a poll of the server; the descriptor is closed on
-   failure. */
+/* Gives the descriptor to a poll of the server. On failure it is closed. */
 static int addsocket (las_Listener *s, int fd, const char *path) {
   las_Socket *k = (las_Socket *)calloc(1, sizeof(*k));
   int err = UV_ENOMEM;
@@ -140,9 +141,9 @@ int las_bind (las_Listener *s, const struct sockaddr *sa, int reuseaddress,
 }
 
 
-/* Is the file of a unix socket left from a server that is gone? It is asked
-   by a datagram socket, which a server never sees: it is refused as of the
-   wrong kind where there is one, be it not listening yet. */
+/* Was the file of a unix socket left by a server that is gone? This connects a
+   datagram socket to it, which no server ever sees: if there is one, even one
+   that does not listen yet, the socket is refused as of the wrong type. */
 static int isstale (const struct sockaddr_un *sa) {
   struct stat st;
   int stale, fd;

@@ -1,6 +1,6 @@
 /*
 ** buffer.c
-** Received bytes that have not been read yet. No Lua here.
+** Buffers: received bytes that have not been read yet. There is no Lua here.
 */
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static int makeroom (las_Buffer *b, size_t n) {
   if (n > (size_t)-1 / 4 - b->n)
     return UV_ENOMEM;
   if (b->n + n <= b->size / 2 || (b->n + n <= b->size && b->start >= b->n)) {
-    memmove(b->mem, las_bufdata(b), b->n);  /* each byte moves seldom */
+    memmove(b->mem, las_bufdata(b), b->n);  /* each byte rarely moves */
     b->start = 0;
     return 0;
   }

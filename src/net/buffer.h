@@ -1,6 +1,6 @@
 /*
 ** buffer.h
-** Received bytes that have not been read yet. No Lua here.
+** Buffers: received bytes that have not been read yet. C only.
 */
 
 #ifndef las_buffer_h
@@ -16,8 +16,11 @@ typedef struct las_Buffer {
 
 #define las_bufdata(b)	((b)->mem + (b)->start)
 
+/* Appends bytes. UV_ENOMEM, with nothing changed, or 0. */
 LAS_API int las_bufappend (las_Buffer *b, const char *s, size_t n);
+/* Drops the first 'n' bytes; an empty buffer gives its memory back. */
 LAS_API void las_bufdrop (las_Buffer *b, size_t n);
+/* Empties it. */
 LAS_API void las_buffree (las_Buffer *b);
 
 #endif

@@ -1,7 +1,7 @@
 /*
 ** connect.c
-** Connecting to one address. Names and several addresses are the Lua
-** layer's; a connection that nobody waits for any more is closed.
+** Connecting to one address. The Lua layer handles names and several
+** addresses. A connection that no task waits for any more is closed.
 */
 
 #include <stdlib.h>
@@ -139,7 +139,7 @@ static Options options (lua_State *L) {
 ** ===================================================================
 */
 
-/* '*call' names what failed, if it does. */
+/* Begins to connect. libuv's error or 0; '*call' is the call that failed. */
 static int starttcp (las_Stream *s, uv_connect_t *req, const Options *o,
                      const struct sockaddr *sa, const char **call) {
   int err = las_initstream(s, 0);
@@ -170,7 +170,7 @@ static int startunix (las_Stream *s, uv_connect_t *req, const char *path) {
 }
 
 
-/* Starts it: C only; on error nothing is under way. */
+/* Starts to connect. C only; after an error nothing is under way. */
 static int start (las_Stream *s, const Options *o, const char *path,
                   const struct sockaddr *sa, const char **call) {
   uv_connect_t *req = (uv_connect_t *)malloc(sizeof(*req));
@@ -186,7 +186,7 @@ static int start (las_Stream *s, const Options *o, const char *path,
 
 
 /* connect(address, port | nil, options): reader, writer. Only the Lua layer
-   calls it; the arguments are checked. */
+   calls this, with checked arguments */
 static int core_connect (lua_State *L) {
   las_Task *t = las_checktask(L, "open_connection");
   las_Stream *s;

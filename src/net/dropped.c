@@ -1,7 +1,7 @@
 /*
 ** dropped.c
 ** Dropped connections: collected without a close, which debug mode reports.
-** A finalizer may allocate nothing in Lua: it leaves a note in C.
+** A finalizer must not allocate in Lua, so it leaves a note in C.
 */
 
 #include <stdlib.h>
@@ -34,8 +34,7 @@ static void writepeer (const las_Stream *s, char *text) {
 }
 
 
-/* The note takes over where the stream was made. Without memory there is
-   none. */
+/* The note takes over the stream's 'origin'. Without memory there is none. */
 void las_notedrop (las_Stream *s) {
   las_Loop *lp = s->loop;
   las_Shared *sh = las_shared(lp);
@@ -91,7 +90,7 @@ static void pushreport (lua_State *L, const las_Drop *d) {
 }
 
 
-/* Handlers may drop more. */
+/* Exception handlers may drop more streams meanwhile. */
 void las_telldrops (lua_State *L, las_Loop *lp) {
   las_Shared *sh = las_shared(lp);
   luaL_checkstack(L, 8, NULL);

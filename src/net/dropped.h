@@ -10,12 +10,14 @@
 #include "net/transport.h"
 
 
-LAS_API void las_initdrops (las_Shared *sh);  /* it is zeroed */
+/* Prepares for drops what the streams share, which is zeroed; frees those that
+   were not reported. C only. */
+LAS_API void las_initdrops (las_Shared *sh);
 LAS_API void las_freedrops (las_Shared *sh);
-/* Nobody holds the open stream any more, and it was not closed: the loop's
-   next turn reports it, unless the loop or the Lua state ends. C only. */
+/* Notes an open stream that can be closed by nobody any more. The loop's next
+   turn reports it, unless the loop or the Lua state ends. C only. */
 LAS_API void las_notedrop (las_Stream *s);
-/* Makes the reports that wait for that turn. [-0, +0, m] */
+/* Makes the reports that wait for their turn. [-0, +0, m] */
 LAS_API void las_telldrops (lua_State *L, las_Loop *lp);
 
 #endif

@@ -1,8 +1,8 @@
 /*
 ** framing.c
 ** Framing: how much of the bytes at hand one read takes.
-** Every way of reading is one attempt, made again whenever bytes come; an
-** attempt that needs more has taken nothing.
+** Each way of reading is an attempt, which is repeated whenever bytes come; an
+** attempt that needs more bytes has taken none.
 */
 
 #include <string.h>
@@ -36,7 +36,7 @@ static int give (lua_State *L, las_Input *r, const char *s, size_t n,
 }
 
 
-/* Raises what reading failed of, or returns whether the end has come. */
+/* Raises if reading has failed; else returns whether the end has come. */
 static int atend (lua_State *L, las_Input *r) {
   if (r->excepted) {
     las_pushexception(L, r);
@@ -126,7 +126,7 @@ static int tryexactly (lua_State *L, las_Input *r) {
 }
 
 
-/* First place of the separator in s[from .. n), or NULL. */
+/* Returns the first place of the separator in s[from .. n), or NULL. */
 static const char *find (const char *s, size_t n, size_t from,
                          const char *sep, size_t nsep) {
   const char *end = s + n;
@@ -145,8 +145,8 @@ static const char *find (const char *s, size_t n, size_t from,
 }
 
 
-/* Where the bytes up to a separator end: the separator that ends first
-   counts, the shortest of those. */
+/* The separator that was found: the one that ends first, and of several that
+   end there the shortest. */
 typedef struct Match {
   size_t start, end;	/* of the separator; end 0: there is none */
   size_t longest;	/* bytes of the longest separator */
@@ -206,8 +206,8 @@ static int overrun (lua_State *L, size_t consumed, size_t limit) {
 }
 
 
-/* Pushes nothing: tells where the bytes up to the separator end, 0 if it is
-   not there yet. Raises past the limit. */
+/* Finds the separator; 'end' is 0 if it has not come yet. Pushes nothing.
+   Raises if the limit is exceeded. */
 static Match tofind (lua_State *L, las_Input *r, const char *s, size_t n) {
   size_t limit = r->limit;
   Match m = findany(L, s, n, r->scanned);
@@ -240,7 +240,7 @@ static int tryuntil (lua_State *L, las_Input *r) {
 }
 
 
-/* A line; at the end the last one may have no newline. 'keep': with it. */
+/* Takes a line. The last one may have no newline. 'keep': with its newline. */
 static int tryline (lua_State *L, las_Input *r, int keep) {
   size_t n;
   const char *s = las_view(L, r, &n);

@@ -1,7 +1,7 @@
 /*
 ** handlername.c
-** The names of a server's handlers: whose connection a task handles. They are
-** made when somebody asks, from what the stream knows anyway.
+** Names of a server's handlers, which show whose connection a task handles.
+** They are made when they are asked for, from what the stream keeps anyway.
 */
 
 #include <stdio.h>
@@ -14,9 +14,9 @@
 #include "rooms.h"
 
 
-/* By the peer's address, or the server's path: all clients of a unix socket
-   look the same. There is nothing to tell of a writer that is finalized, or
-   whose connection never came to be. */
+/* Writes a name with the peer's address, or with the server's path, as all
+   clients of a unix socket look the same. There is no name for a writer that
+   is finalized or was never connected. */
 static int namehandler (void *writer, char *text) {
   const las_Stream *s = *(las_Stream **)writer;
   const las_Listener *server;

@@ -1,8 +1,8 @@
 /*
 ** input.c
 ** Inputs: the bytes at hand of a reader.
-** A task that waits for bytes is stepped where they come, and takes them from
-** the read buffer itself.
+** A task that waits for bytes is stepped as soon as they come, and takes them
+** from the read buffer directly.
 */
 
 #include <stdlib.h>
@@ -16,8 +16,8 @@
 #include "net/transport.h"
 
 
-/* What the loop shares, if its buffer holds bytes just read for this reader,
-   or NULL. */
+/* Returns what the streams of the loop share, if its buffer holds bytes just
+   read for this reader, else NULL. */
 static las_Shared *freshof (const las_Input *r) {
   las_Loop *lp = r->bare ? NULL : las_streamof(r)->loop;
   las_Shared *sh = (lp != NULL) ? las_shared(lp) : NULL;
@@ -25,7 +25,7 @@ static las_Shared *freshof (const las_Input *r) {
 }
 
 
-/* Moves what is fresh into the buffer, as far as there is memory. */
+/* Moves the fresh bytes into the buffer. UV_ENOMEM or 0. */
 static int keepfresh (las_Shared *sh, las_Input *r) {
   if (las_bufappend(&r->in, sh->fresh.p, sh->fresh.n) != 0)
     return UV_ENOMEM;
@@ -34,7 +34,7 @@ static int keepfresh (las_Shared *sh, las_Input *r) {
 }
 
 
-/* What is fresh joins the buffer if that holds some already. */
+/* Fresh bytes are appended to the buffer if that is not empty. */
 const char *las_view (lua_State *L, las_Input *r, size_t *n) {
   las_Shared *sh = freshof(r);
   if (sh != NULL) {
@@ -50,13 +50,13 @@ const char *las_view (lua_State *L, las_Input *r, size_t *n) {
 }
 
 
-/* The rest is safe before Lua runs. */
+/* The rest is moved to the buffer before the program's code runs. */
 void las_take (las_Input *r, size_t n) {
   las_Shared *sh = freshof(r);
   if (sh != NULL) {
     sh->fresh.p += n;
     sh->fresh.n -= n;
-    keepfresh(sh, r);  /* if it fails, 'feed' tries once more */
+    keepfresh(sh, r);  /* if that fails, 'feed' tries again */
   }
   else
     las_bufdrop(&r->in, n);
@@ -66,8 +66,8 @@ void las_take (las_Input *r, size_t n) {
 }
 
 
-/* The task that waits leaves, as it may never run again: its coroutine may
-   have been closed from outside. [-0, +0, -] */
+/* Takes the task that waits out of its wait, as it may never run again: outside
+   code may have closed its coroutine. [-0, +0, -] */
 static las_Task *takewaiter (las_Input *r) {
   las_Task *t = r->waiter;
   r->waiter = NULL;

@@ -1,8 +1,8 @@
 /*
 ** listener.c
-** Accepting: a task for each connection that comes to a server.
-** libuv's listener would hide that descriptors have run out; ours stops,
-** says so, and starts again when there may be some.
+** Accepting: makes a task for each connection to a server.
+** libuv's listener would hide that descriptors have run out. Ours stops and
+** reports that, and starts again when one may be free.
 */
 
 #define _GNU_SOURCE  /* accept4 */
@@ -103,7 +103,7 @@ static void onretry (las_Trigger *w, las_Future *f) {
 }
 
 
-/* Firing has unlinked it: it stands in the list again as long as it starves. */
+/* Firing has unlinked the trigger; it returns to the list while it starves. */
 static void onroom (las_Trigger *w, las_Future *f) {
   las_Listener *s = las_owner(w, las_Listener, freed);
   (void)f;
@@ -112,7 +112,7 @@ static void onroom (las_Trigger *w, las_Future *f) {
 }
 
 
-/* Descriptors have run out: no more tries until one may be free. */
+/* Stops accepting until a descriptor may be free again. */
 static void starve (las_Listener *s) {
   las_Loop *lp = s->loop;
   if (s->starved)
@@ -160,8 +160,8 @@ static void onfreed (las_Stream *st) {
 static const las_Keeper keeper = {onclosed, onfreed};
 
 
-/* The handler failed, of the loss of its own connection ('lost') or of
-   something else. */
+/* Counts a handler that failed, because its own connection was lost ('lost') or
+   for another reason. */
 static void onfailed (las_Listener *s, las_Future *f, int lost) {
   if (!lost) {
     s->count.handlererrors++;
@@ -176,7 +176,7 @@ static void onfailed (las_Listener *s, las_Future *f, int lost) {
 }
 
 
-/* The handler has ended: what it wrote goes out, unless it failed. */
+/* The handler has ended. What it wrote is still sent, unless it failed. */
 static void handled (las_Stream *st, las_Future *f, int lost) {
   if (f->item.state == LAS_FAILED)
     onfailed((las_Listener *)st->owner, f, lost);
@@ -188,7 +188,7 @@ static void handled (las_Stream *st, las_Future *f, int lost) {
 }
 
 
-/* Did the future at 'i' fail of the loss of the stream? [-0, +0, -] */
+/* Did the future at 'i' fail because the stream was lost? [-0, +0, -] */
 static int waslost (lua_State *L, int i, const las_Stream *st) {
   int lost;
   if (lua_type(L, i) != LUA_TUSERDATA)
@@ -211,7 +211,8 @@ static void onhandled (las_Trigger *w, las_Future *f) {
 }
 
 
-/* Did only this one connection fail, before it could be accepted? */
+/* Is this an error of one connection only, which failed before it could be
+   accepted? */
 static int isaborted (int err) {
   switch (err) {
     case EINTR: case ECONNABORTED: case EPROTO: case ENOPROTOOPT:
@@ -246,7 +247,7 @@ static int acceptfd (int fd, struct sockaddr_storage *sa) {
 }
 
 
-/* Ties the stream to the server, until it is closed and its handler over.
+/* Ties the stream to the server until it is closed and its handler has ended.
    C only. */
 static void join (las_Listener *s, las_Stream *st) {
   st->keeper = &keeper;
@@ -259,11 +260,11 @@ static void join (las_Listener *s, las_Stream *st) {
 }
 
 
-/* The future on top is that of the handler. Cannot raise. */
+/* Watches the handler, whose future is on top. Cannot raise. */
 static void watchhandler (lua_State *L, las_Stream *st, las_Future *f) {
   if (f->item.state == LAS_PENDING)
     las_append(&f->waiters, &st->done.item);
-  else  /* a factory's own task */
+  else  /* a future of a task factory */
     handled(st, f, waslost(L, -1, st));
 }
 
@@ -273,12 +274,13 @@ typedef struct Accepted {
   las_Socket *from;
   const struct sockaddr *peer;
   int fd;		/* -1 once the stream owns it */
-  las_Stream *st;	/* not NULL once it is joined and has no handler yet */
+  las_Stream *st;	/* set while it is joined and has no handler yet */
 } Accepted;
 
 
-/* connection(handler, accepted): makes its stream, and a task that handles
-   it. What can raise comes before the stream is open, but for a factory. */
+/* connection(handler, accepted): makes a stream, and a task that handles it.
+   Everything that can raise comes before the stream is open, except for a task
+   factory. */
 static int connection (lua_State *L) {
   enum {SUBJECT = 3};  /* the writer: below the body and its arguments */
   Accepted *a = (Accepted *)lua_touserdata(L, 2);
@@ -295,7 +297,7 @@ static int connection (lua_State *L) {
   }
   if (las_openstream(st, a->fd, a->from->isunix) != 0) {
     if (t != NULL) {
-      las_cancel(&t->f);  /* it never runs */
+      las_cancel(&t->f);  /* it must not run */
       las_start(t, 0);
     }
     return 0;
@@ -322,7 +324,7 @@ static int connection (lua_State *L) {
 }
 
 
-/* What nobody has taken over is closed: there was no memory, or the task
+/* Closes what nothing has taken over, because there was no memory or the task
    factory failed. */
 static void giveup (Accepted *a) {
   if (a->fd >= 0 || a->st != NULL)
@@ -347,7 +349,7 @@ static void pushfailure (lua_State *L, las_Loop *lp, const char *message) {
 }
 
 
-/* Reports a failing accept, at most once a second. */
+/* Reports that accepting fails, at most once a second. */
 static void logfailure (lua_State *L, las_Listener *s, int err) {
   uint64_t now = uv_hrtime();
   if (s->logged != 0 && now - s->logged < STARVED)
@@ -415,7 +417,7 @@ void las_letgolistener (las_Listener *s) {
 }
 
 
-/* the job: door(job) */
+/* the job: accept(job) */
 static int runaccept (lua_State *L) {
   las_Listener *s = las_owner(lua_touserdata(L, 1), las_Listener, job);
   las_Socket *k;

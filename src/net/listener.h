@@ -1,6 +1,6 @@
 /*
 ** listener.h
-** Listeners: what a server is made of, and accepting.
+** Listeners: the sockets and the state of a server, and accepting.
 */
 
 #ifndef las_listener_h
@@ -16,12 +16,12 @@ typedef struct las_Socket {
   struct las_Socket *next;
   int fd;
   int isunix;
-  int listening;	/* or only bound? */
+  int listening;	/* does it listen, or is it only bound? */
   int ready;		/* did the poll see a connection? */
   dev_t dev;		/* of the file of a unix socket */
   ino_t ino;
-  pid_t pid;		/* the process that made it: a forked one may not
-			remove it */
+  pid_t pid;		/* the process that made it; a child must not remove
+			the file */
   char *path;		/* of a unix socket, else NULL */
 } las_Socket;
 
@@ -34,11 +34,11 @@ typedef struct las_Listener {
   las_Socket *sockets;
   las_List waiters;	/* tasks in wait_closed */
   las_Task *forever;	/* the task in serve_forever */
-  char *path;		/* of its unix socket, or NULL: names handlers */
+  char *path;		/* of its unix socket, or NULL; for names of handlers */
   size_t nopen;		/* open connections */
-  size_t max;		/* as many at most; 0: any number */
+  size_t max;		/* the most of them; 0: no limit */
   uint32_t limit;	/* of the readers, bytes */
-  uint64_t logged;	/* when running out was last reported */
+  uint64_t logged;	/* when a failure to accept was last reported */
   struct {		/* for 'stats' */
     uint64_t accepted, refused, handlererrors, peererrors;
   } count;
@@ -49,19 +49,22 @@ typedef struct las_Listener {
 } las_Listener;
 
 /* user values of a server: the handler; the loop, which may be closed; the
-   context that it was made in, or nil */
+   context in which it was made, or nil */
 enum {LAS_SHANDLER = 1, LAS_SLOOP, LAS_SCONTEXT, LAS_NSERVER = LAS_SCONTEXT};
 
+/* Drops a reference and frees it with the last one. Nothing in this file can
+   raise. */
 LAS_API void las_unreflistener (las_Listener *s);
 
-LAS_API void las_initlistener (las_Listener *s);  /* it is zeroed */
-/* Starts or stops all polls, as the state asks. */
+/* Prepares a listener, which is zeroed. */
+LAS_API void las_initlistener (las_Listener *s);
+/* Starts or stops all polls, as the state of the listener requires. */
 LAS_API void las_updatepolls (las_Listener *s);
-/* Descriptors may be there again. */
+/* Goes on accepting, because descriptors may be free again. */
 LAS_API void las_endstarving (las_Listener *s);
-/* Wakes those in wait_closed if the server is closed and has no client. */
+/* Wakes the tasks in wait_closed if the server is closed and has no client. */
 LAS_API void las_wakeclosers (las_Listener *s);
-/* The loop does not hold the server any more. */
+/* Makes the loop not hold the server any more. */
 LAS_API void las_letgolistener (las_Listener *s);
 
 #endif

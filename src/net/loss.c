@@ -1,7 +1,6 @@
 /*
 ** loss.c
-** Errors of a connection: they know the peer, and the loss of which one they
-** are.
+** Losses: errors that know which connection was lost, and its peer.
 */
 
 #include "net/loss.h"
@@ -20,7 +19,7 @@ static int isloss (int err) {
 }
 
 
-/* The text of the peer's address, or NULL if it is not known. */
+/* Writes and returns the peer's address, or NULL if it is not known. */
 static const char *peertext (const las_Stream *s, char *text) {
   if (s->peer.family == AF_UNSPEC)
     return NULL;

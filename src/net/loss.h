@@ -1,7 +1,6 @@
 /*
 ** loss.h
-** Errors of a connection: they know the peer, and the loss of which one they
-** are.
+** Losses: errors that know which connection was lost, and its peer.
 */
 
 #ifndef las_loss_h
@@ -10,13 +9,14 @@
 #include "net/transport.h"
 
 
-/* Pushes, or raises, libuv's error of a read or write. */
+/* Pushes libuv's error of a read or write. [-0, +1, m] */
 LAS_API void las_pushloss (lua_State *L, las_Stream *s, int err,
-                           const char *syscall);	/* [-0, +1, m] */
+                           const char *syscall);
+/* Raises such an error. */
 LAS_API int las_raiseloss (lua_State *L, las_Stream *s, int err,
                            const char *syscall);
-/* Is the value at 'i' such an error: was this connection lost at its peer, or
-   on the way? Cannot raise. [-0, +0, -] */
+/* Is the value at 'i' such an error of this connection, lost at its peer or on
+   the way? [-0, +0, -] */
 LAS_API int las_islossof (lua_State *L, int i, const las_Stream *s);
 
 #endif

@@ -1,6 +1,6 @@
 /*
 ** reader.c
-** StreamReader: takes bytes off its input, waiting until they are there.
+** StreamReader: takes bytes off its input, and waits until they are there.
 ** A read that is cancelled has taken nothing.
 */
 
@@ -35,7 +35,8 @@ typedef struct Box {
 enum {SELF = LAS_RSELF, ARG = LAS_RARG, OPTIONS = LAS_ROPTIONS};
 
 
-/* Its finalizer may have run: older ones may still use it. */
+/* Raises for a reader whose finalizer has run: those of older objects may still
+   use it. */
 static int raisefinalized (lua_State *L) {
   return luaL_error(L, "the stream is closed");
 }
@@ -62,7 +63,7 @@ static void leaveread (las_Task *t) {
 static const las_Wait readwait = {.name = "read", .leave = leaveread};
 
 
-/* The reader's end of a wait, whatever comes of it. */
+/* Ends a wait, however it ends; raises a cancel. Returns the input. */
 static las_Input *wakeup (lua_State *L, las_Task **t) {
   las_Input *r = ((Box *)lua_touserdata(L, SELF))->r;
   if (r != NULL && r->bare) {
@@ -94,7 +95,7 @@ static void checkfree (lua_State *L, const las_Input *r) {
 }
 
 
-/* What was scanned is of no use to the search of another task. */
+/* The search of another task must scan all bytes again. */
 static void beginsearch (las_Input *r, const las_Task *t) {
   r->scanned = 0;
   r->searcher = t->id;
@@ -104,7 +105,7 @@ static void beginsearch (las_Input *r, const las_Task *t) {
 static int readk (lua_State *L, int status, lua_KContext op);
 
 
-/* Tries; waits for more bytes as often as it must. */
+/* Tries to read, and waits for more bytes as often as needed. */
 static int tryread (lua_State *L, las_Input *r, las_Task *t, int op) {
   int n = las_tryread(L, r, op);
   if (n >= 0)
@@ -119,7 +120,7 @@ static int readk (lua_State *L, int status, lua_KContext op) {
   las_Task *t;
   las_Input *r = wakeup(L, &t);
   (void)status;
-  checkfree(L, r);  /* it may have given way to another reader */
+  checkfree(L, r);  /* another task may read by now */
   if (las_unlikely(r->searcher != t->id))
     beginsearch(r, t);
   return tryread(L, r, t, (int)op);
@@ -138,8 +139,8 @@ static las_Input *checkread (lua_State *L, const char *fname,
 }
 
 
-/* A read counts as two operations: what comes of one is often an item or more
-   for another task, whose queue should not be full before its turn comes. */
+/* A read counts as two operations: it often leads to one or more items for
+   another task, whose queue should not be full before its turn comes. */
 #define READCOST	2
 
 
@@ -153,7 +154,7 @@ static int startread (lua_State *L, las_Input *r, las_Task *t, int op) {
 }
 
 
-/* Puts a newline as separator at ARG, and no limit of its own. */
+/* Puts a newline as separator at ARG, and no limit at OPTIONS. */
 static void linearg (lua_State *L) {
   lua_settop(L, SELF);
   lua_pushliteral(L, "\n");
@@ -213,7 +214,7 @@ static int reader_peek (lua_State *L) {
 }
 
 
-/* Checks the separator at ARG; a list is copied: others may change it. */
+/* Checks the separator at ARG. A list is copied, as others may change it. */
 static void checkseparator (lua_State *L) {
   int i, n;
   if (lua_isnoneornil(L, ARG)) {
@@ -329,7 +330,7 @@ static int reader_feed_eof (lua_State *L) {
 }
 
 
-/* exception(): what reading failed of, and true; nil and false if nothing */
+/* exception(): the error that ended reading, and true; or nil and false */
 static int reader_exception (lua_State *L) {
   las_Input *r = checkreader(L);
   lua_settop(L, 1);
@@ -351,7 +352,7 @@ static int reader_set_exception (lua_State *L) {
   if (r->bare)
     lua_setiuservalue(L, 1, LAS_REXCEPTION);
   else if (las_streamof(r)->loop == NULL)
-    return 0;  /* nobody can read any more */
+    return 0;  /* it is closed: nobody can read from it */
   else if (r->excepted)
     las_fill(L, las_streamof(r)->loop, r->exception, 2);
   else
@@ -382,8 +383,8 @@ static int reader_gc (lua_State *L) {
   if (r == NULL)
     return 0;
   if (r->bare) {
-    /* waits still only if its coroutine was closed from outside, or if the
-       loop goes, too */
+    /* it still waits only if outside code closed its coroutine, or if the
+       loop is collected, too */
     if (r->waiter != NULL && !r->waiter->f.loop->closed)
       las_throw(r->waiter);
     las_buffree(&r->in);

@@ -1,9 +1,8 @@
 /*
 ** resolver.c
-** Names to addresses, on detached threads of our own.
-** A thread holds nothing of a loop but its mailbox, so nobody ever waits for
-** a slow name: not a cancel, not an exit, not a file. Threads are so many at
-** most; further look-ups queue.
+** The resolver: names to addresses, on detached threads of our own.
+** A thread holds nothing of a loop but its mailbox, so no cancel and no exit
+** waits for a slow name. The number of threads is limited; look-ups queue.
 */
 
 #define _GNU_SOURCE  /* dladdr */
@@ -39,7 +38,7 @@ typedef struct las_Lookup {
   atomic_int refs;	/* box, thread */
   las_Mailbox *mailbox;	/* held by the thread */
   las_Loop *loop;	/* alive: user value of the box; loop's thread only */
-  las_Task *waiter;	/* loop's thread only; NULL once it left or is woken */
+  las_Task *waiter;	/* loop's thread only; NULL once it left or woke */
   struct las_Lookup *next, *prev;	/* while 'queued' */
   int queued;		/* does it wait for a thread? */
   struct addrinfo hints;
@@ -76,7 +75,7 @@ static void *work (void *arg) {
 }
 
 
-/* A thread may outlive the Lua state: its code must stay mapped. */
+/* Keeps the code mapped, because a thread may outlive the Lua state. */
 static void staymapped (void) {
   Dl_info self;
   if (dladdr((void *)(size_t)work, &self) != 0 && self.dli_fname != NULL)
@@ -139,8 +138,8 @@ static void dequeue (las_Loop *lp, Lookup *q) {
 static void deliver (las_Message *msg, las_Loop *lp);
 
 
-/* Gives threads to those first in the queue, as far as there are any. Where
-   no single one is to be had the loop does the work itself. */
+/* Gives threads to the first look-ups in the queue, as long as there are any.
+   If not a single one can be started, the loop does the work itself. */
 static void startqueued (las_Loop *lp) {
   while (las_shared(lp)->lookups.first != NULL &&
          las_shared(lp)->lookups.nthreads < MAXTHREADS) {
@@ -162,7 +161,7 @@ static void startqueued (las_Loop *lp) {
 }
 
 
-/* On the loop's thread, or (lp NULL) when there is no loop any more. */
+/* Runs on the loop's thread, or with 'lp' NULL if the loop is gone. */
 static void deliver (las_Message *msg, las_Loop *lp) {
   Lookup *q = (Lookup *)msg;
   if (lp != NULL) {
@@ -210,7 +209,7 @@ static int family (lua_State *L, int i) {
 }
 
 
-/* Appends {host =, port =, family =} to the list at the top. */
+/* Appends {host =, port =, family =} to the list on top. */
 static void pushinfo (lua_State *L, const struct addrinfo *info) {
   struct sockaddr_storage sa;
   memcpy(&sa, info->ai_addr, info->ai_addrlen);
@@ -266,8 +265,8 @@ static int lookupk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* A task still waits where its loop was dropped, which is finalized after its
-   boxes, or where its coroutine was closed from outside. */
+/* A task still waits if its loop was dropped, which is finalized after its
+   boxes, or if outside code closed its coroutine. */
 static int box_gc (lua_State *L) {
   Lookup **box = (Lookup **)lua_touserdata(L, 1);
   Lookup *q = *box;
@@ -305,7 +304,7 @@ static Lookup *newlookup (lua_State *L) {
 
 
 /* getaddrinfo(host | nil, service | nil, family, passive): list of
-   {host =, port =, family =}. Only the Lua layer calls it. */
+   {host =, port =, family =}. Only the Lua layer calls this */
 static int core_getaddrinfo (lua_State *L) {
   las_Task *t = las_checktask(L, "getaddrinfo");
   las_Loop *lp = t->f.loop;

@@ -1,6 +1,6 @@
 /*
 ** server.c
-** Server: what a program holds of its listening sockets and connections.
+** Server: the object with which a program controls a listener.
 */
 
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void wakeforever (las_Listener *s) {
 }
 
 
-/* Stops listening; clients stay. Again does nothing. */
+/* Stops listening; clients stay connected. Does nothing if it did so before. */
 static void closeserver (las_Listener *s) {
   if (s->closed)
     return;
@@ -67,7 +67,7 @@ static void closeserver (las_Listener *s) {
 }
 
 
-/* The loop closes. Streams are dropped as resources of their own. */
+/* Closes the server with its loop. Streams are resources of their own. */
 static void dropserver (las_Resource *res) {
   las_Listener *s = las_owner(res, las_Listener, res);
   s->closed = 1;
@@ -82,7 +82,8 @@ static void dropserver (las_Resource *res) {
 static const las_ResourceKind serverkind = {.name = "server", .drop = dropserver};
 
 
-/* NULL after its finalizer: those of older objects may still use it. */
+/* Returns the listener, NULL after the finalizer of the server: those of older
+   objects may still use it. */
 static las_Listener *toserver (lua_State *L) {
   return ((Box *)las_check(L, 1, LAS_TSERVER))->server;
 }
@@ -112,8 +113,8 @@ static int server_gc (lua_State *L) {
 }
 
 
-/* new_server(handler, limit, backlog, max_connections, keepalive): one that
-   listens nowhere yet. Only the Lua layer calls it. */
+/* new_server(handler, limit, backlog, max_connections, keepalive): a server
+   that listens nowhere yet. Only the Lua layer calls this */
 static int core_new_server (lua_State *L) {
   las_Loop *lp = las_checkrunning(L);
   las_Listener *s;
@@ -151,8 +152,8 @@ static int core_new_server (lua_State *L) {
 }
 
 
-/* bind(server, host, port, reuse_address, reuse_port): binds a socket more;
-   returns the port. Only the Lua layer calls it. */
+/* bind(server, host, port, reuse_address, reuse_port): binds one more socket
+   and returns its port. Only the Lua layer calls this */
 static int core_bind (lua_State *L) {
   las_Listener *s = checkserver(L);
   const char *host = luaL_checkstring(L, 2);
@@ -176,7 +177,7 @@ static int core_bind (lua_State *L) {
 }
 
 
-/* bind_unix(server, path). Only the Lua layer calls it. */
+/* bind_unix(server, path): only the Lua layer calls this */
 static int core_bind_unix (lua_State *L) {
   las_Listener *s = checkserver(L);
   size_t n;
@@ -257,7 +258,7 @@ static int server_start_serving (lua_State *L) {
 }
 
 
-/* stop_accepting(): newcomers wait until start_serving */
+/* stop_accepting(): new connections wait until start_serving */
 static int server_stop_accepting (lua_State *L) {
   las_Listener *s = checkserver(L);
   if (s->serving) {
@@ -269,7 +270,7 @@ static int server_stop_accepting (lua_State *L) {
 }
 
 
-/* serve_forever(): until the server is closed, or closes it if cancelled */
+/* serve_forever(): waits until the server is closed; closes it if cancelled */
 static int server_serve_forever (lua_State *L) {
   las_Listener *s = checkserver(L);
   las_Task *t = checkwaiter(L, s, "serve_forever");
@@ -310,7 +311,7 @@ static int waitserverk (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* wait_closed(): closed, and no connection is left */
+/* wait_closed(): waits until it is closed and no connection is left */
 static int server_wait_closed (lua_State *L) {
   las_Listener *s = checkserver(L);
   las_Task *t = checkwaiter(L, s, "wait_closed");
@@ -322,8 +323,8 @@ static int server_wait_closed (lua_State *L) {
 }
 
 
-/* __close(server, err): waits for the clients unless an error is on its way,
-   or nothing can wait */
+/* __close(server, err): waits for the clients, unless an error is being raised
+   or this is no place where a task can wait */
 static int server_scopeclose (lua_State *L) {
   las_Listener *s = toserver(L);
   las_Task *t = las_currenttask(L, las_state(L));
@@ -365,8 +366,8 @@ static int server_sockets (lua_State *L) {
 }
 
 
-/* Ends all connections by 'end', which only marks them: they leave the
-   loop's list later, when their handles are closed. */
+/* Ends all connections by 'end'. They leave the loop's list only later, when
+   their handles are closed, so the walk is safe. */
 static int endclients (lua_State *L, void (*end) (las_Stream *st)) {
   las_Listener *s = checkserver(L);
   las_Resource *r = (s->loop != NULL) ? s->loop->resources : NULL;
@@ -388,7 +389,7 @@ static int server_abort_clients (lua_State *L) {
 }
 
 
-/* stats(): what became of those who came, as numbers */
+/* stats(): how many connections came, and how they ended */
 static int server_stats (lua_State *L) {
   const las_Listener *s = checkserver(L);
   const struct { const char *name; uint64_t n; } fields[] = {

@@ -1,7 +1,7 @@
 /*
 ** shared.c
-** What all streams, servers and look-ups of one loop share.
-** An idle stream holds no buffer: what libuv reads goes into the loop's one.
+** Shared: the part of a loop that its streams, servers and look-ups share.
+** An idle stream holds no buffer, because libuv reads into one of the loop.
 */
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
 ** shared.h
-** What all streams, servers and look-ups of one loop share.
+** Shared: the part of a loop that its streams, servers and look-ups share.
 */
 
 #ifndef las_shared_h
@@ -17,7 +17,7 @@ typedef struct las_Shared {
   las_Resource res;	/* first; closes after all that share it */
   char *readbuf;	/* LAS_READSIZE bytes, NULL until first used */
   struct {		/* bytes just read into it, and not yet taken */
-    const void *owner;	/* whose they are, or NULL */
+    const void *owner;	/* the input they belong to, or NULL */
     const char *p;
     size_t n;
   } fresh;
@@ -32,14 +32,14 @@ typedef struct las_Shared {
   } lookups;
 } las_Shared;
 
-/* NULL as long as nobody has asked for las_openshared */
+/* NULL until las_openshared was called */
 #define las_shared(lp)	((las_Shared *)(lp)->room[LAS_RNET])
 
-/* Makes it, unless it is there. Whoever uses it on a loop asks for this first;
-   it lasts as long as the loop is open. UV_ENOMEM or 0; C only. */
+/* Makes it, unless it is there. Call this before anything uses it on a loop; it
+   lasts as long as the loop is open. UV_ENOMEM or 0; C only. */
 LAS_API int las_openshared (las_Loop *lp);
 
-/* The loop's read buffer, or NULL without memory. */
+/* Returns the loop's read buffer, or NULL without memory. C only. */
 LAS_API char *las_readbuf (las_Loop *lp);
 
 #endif

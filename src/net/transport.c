@@ -1,7 +1,7 @@
 /*
 ** transport.c
 ** Transports: a libuv stream, what it has not sent yet, and its end.
-** A transport knows no reader, only the sink that takes what comes.
+** A transport knows no reader, only the sink that takes the bytes it receives.
 */
 
 #include <stdlib.h>
@@ -48,11 +48,11 @@ static void dropclosed (las_Resource *res) {
   las_unref(s);
 }
 
-/* closed, but its handler runs on */
+/* of a stream that is closed while its handler runs on */
 static const las_ResourceKind handlingkind = {.drop = dropclosed};
 
 
-/* A descriptor is free again: those that ran out of them may go on. */
+/* A descriptor is free again, so servers that ran out of them may go on. */
 static void firefreed (las_Loop *lp) {
   las_List *freed = &las_shared(lp)->freed;
   while (*freed != NULL) {
@@ -92,7 +92,7 @@ void las_handled (las_Loop *lp, las_Stream *s) {
 }
 
 
-/* The loop closes: nobody is left who could be woken. */
+/* Closes the stream with its loop; no task is left that could be woken. */
 static void drop (las_Resource *res) {
   las_Stream *s = las_owner(res, las_Stream, res);
   s->loop = NULL;
@@ -118,7 +118,7 @@ int las_isstream (const las_Resource *r) {
 }
 
 
-/* The handle is there: it belongs to the loop from now on. */
+/* Gives the loop the stream, whose handle is there now. */
 static void addhandle (las_Stream *s, const las_ResourceKind *kind) {
   s->uv.handle.data = s;
   s->res.kind = kind;
@@ -169,7 +169,7 @@ void las_stopreading (las_Stream *s) {
 }
 
 
-/* Nothing will come any more. */
+/* Notes that nothing will come any more. */
 static void endinput (las_Stream *s, int err) {
   las_stopreading(s);
   s->ended = 1;
@@ -187,9 +187,9 @@ void las_closestream (las_Stream *s) {
 }
 
 
-/* A peer must not take a torn stream for a whole one: where bytes are still
-   unsent a TCP connection is reset; not by a forked child, whose connection
-   is still its parent's. */
+/* A peer must not mistake a truncated stream for a complete one, so a TCP
+   connection is reset if bytes are unsent; but not in a forked child, because
+   its parent still uses the connection. */
 void las_abortstream (las_Stream *s) {
   int torn = s->unsent > 0 && s->loop != NULL && !s->loop->closed;
   if (s->closed || uv_is_closing(&s->uv.handle))
@@ -219,8 +219,8 @@ static void onalloc (uv_handle_t *h, size_t hint, uv_buf_t *buf) {
 }
 
 
-/* libuv reports an end when a reset arrives with the last bytes: SO_ERROR says
-   whether bytes were lost. */
+/* libuv reports EOF when a reset arrives with the last bytes. SO_ERROR shows
+   whether bytes were lost, so that this is not taken for a clean end. */
 static int endof (las_Stream *s) {
   uv_os_fd_t fd;
   int err = 0;
@@ -285,7 +285,7 @@ typedef struct Write {
 } Write;
 
 
-/* Writing is over for good. */
+/* Ends writing for good. */
 static void fail (las_Stream *s, int err) {
   if (s->werr == 0)
     s->werr = err;
@@ -315,8 +315,8 @@ static void onwritten (uv_write_t *req, int status) {
 }
 
 
-/* Keeps what the kernel did not take: a copy, or the string where a slot is
-   given. Takes the slot over. */
+/* Keeps what the kernel did not take: a copy, or the string if there is a slot,
+   which it takes over. libuv's error or 0. */
 static int keep (las_Stream *s, const char *p, size_t n, uint32_t slot) {
   Write *w = (Write *)malloc(offsetof(Write, bytes) + (slot ? 1 : n));
   uv_buf_t buf;

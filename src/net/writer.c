@@ -1,8 +1,8 @@
 /*
 ** writer.c
-** StreamWriter: the other half of a stream.
-** A write has accepted its bytes before it waits; what makes it wait is only
-** that too many are unsent.
+** StreamWriter: sends bytes through a transport.
+** A write has accepted its bytes before it waits, and waits only because too
+** many are unsent.
 */
 
 #include <limits.h>
@@ -33,7 +33,8 @@ typedef struct Box {
 } Box;
 
 
-/* NULL after its finalizer: those of older objects may still use it. */
+/* Returns the stream, NULL after the finalizer of the writer: those of older
+   objects may still use it. */
 static las_Stream *towriter (lua_State *L) {
   return ((Box *)las_check(L, 1, LAS_TWRITER))->s;
 }
@@ -54,7 +55,8 @@ static las_Stream *checkwriter (lua_State *L) {
 }
 
 
-/* First in a continuation: the task and the stream that it waited for. */
+/* First thing in a continuation. Returns the task and the stream that it waited
+   for; raises a cancel. */
 static las_Stream *checkwoken (lua_State *L, las_Task **t) {
   las_Stream *s = ((Box *)lua_touserdata(L, 1))->s;
   *t = las_checkwake(L);
@@ -70,7 +72,8 @@ static las_Stream *checkwoken (lua_State *L, las_Task **t) {
 ** ===================================================================
 */
 
-/* A scope that waits to be closed is left: what is unsent cannot matter. */
+/* Leaves a scope that waits for its stream to close; unsent bytes do not matter
+   any more. */
 static void leavescope (las_Task *t) {
   las_List *closers = (las_List *)t->what;
   las_leavelist(t);
@@ -95,7 +98,7 @@ static void raisewerr (lua_State *L, las_Stream *s) {
 static int waitdrained (lua_State *L, las_Stream *s, las_Task *t);
 
 
-/* ctx: did it only give way, before it looked? */
+/* ctx: did it only give way, before it looked at 'unsent'? */
 static int draink (lua_State *L, int status, lua_KContext ctx) {
   las_Task *t;
   las_Stream *s = checkwoken(L, &t);
@@ -107,7 +110,7 @@ static int draink (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* Waits until the unsent bytes are few, if they are too many. */
+/* If too many bytes are unsent, waits until they are few. */
 static int waitdrained (lua_State *L, las_Stream *s, las_Task *t) {
   if (s->closed && s->werr == 0)
     return luaL_error(L, "cannot write to a closed stream");
@@ -136,7 +139,7 @@ static void writeone (lua_State *L, las_Stream *s, int i) {
   if (slot != 0 && !kept)
     las_release(s->loop, slot);
   if (err == UV_ENOMEM) {
-    las_abortstream(s);  /* some bytes may be out: it is torn */
+    las_abortstream(s);  /* some bytes may be sent already */
     luaL_error(L, "not enough memory");
   }
 }
@@ -151,7 +154,7 @@ static void checkopen (lua_State *L, las_Stream *s) {
 }
 
 
-/* Writes all above the writer. 't' may be NULL. */
+/* Writes all values above the writer. 't' is NULL outside of tasks. */
 static int writeall (lua_State *L, las_Stream *s, las_Task *t) {
   int i, n = lua_gettop(L);
   checkopen(L, s);
@@ -256,7 +259,7 @@ static void onshutdown (uv_shutdown_t *req, int status) {
 }
 
 
-/* write_eof(): the peer sees the end once all is sent */
+/* write_eof(): the peer sees the end once everything is sent */
 static int writer_write_eof (lua_State *L) {
   las_Stream *s = checkwriter(L);
   uv_shutdown_t *req;
@@ -277,7 +280,7 @@ static int writer_write_eof (lua_State *L) {
 }
 
 
-/* What was closed by the end of its loop can be closed again. */
+/* Ends the stream by 'end', unless its loop has closed it already. */
 static int endstream (lua_State *L, void (*end) (las_Stream *s)) {
   if (towriter(L) != NULL)
     end(checkwriter(L));
@@ -301,7 +304,7 @@ static int writer_is_closing (lua_State *L) {
 }
 
 
-/* Raises what the connection was lost of. */
+/* Raises the error by which the connection was lost. */
 static int raiseloss (lua_State *L, las_Stream *s) {
   if (!s->aborted)
     raisewerr(L, s);
@@ -313,7 +316,7 @@ static int waitclosed (lua_State *L, las_Stream *s, las_Task *t,
                        const las_Wait *how);
 
 
-/* how: the wait that it gave way before, or NULL */
+/* how: the wait to begin after giving way, or NULL */
 static int closedk (lua_State *L, int status, lua_KContext how) {
   las_Task *t;
   las_Stream *s = checkwoken(L, &t);
@@ -327,7 +330,7 @@ static int closedk (lua_State *L, int status, lua_KContext how) {
 static int waitclosed (lua_State *L, las_Stream *s, las_Task *t,
                        const las_Wait *how) {
   if (s->werr != 0)
-    las_closestream(s);  /* it is broken: nothing else will close it */
+    las_closestream(s);  /* it is broken; nothing else would close it */
   if (s->closed || s->loop == NULL)
     return raiseloss(L, s);
   las_waitin(L, t, &s->closers, how);
@@ -346,8 +349,9 @@ static int writer_wait_closed (lua_State *L) {
 }
 
 
-/* __close(writer, err): after an error or a cancel what is unsent cannot
-   matter, and nothing waits; nor where nothing can wait. */
+/* __close(writer, err): waits until everything is sent. After an error or a
+   cancel the unsent bytes do not matter, so it does not wait; nor does it
+   where no task can wait */
 static int writer_scopeclose (lua_State *L) {
   las_Stream *s = towriter(L);
   las_Task *t = las_currenttask(L, las_state(L));

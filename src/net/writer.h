@@ -1,6 +1,6 @@
 /*
 ** writer.h
-** StreamWriter.
+** StreamWriter: how a writer is made.
 */
 
 #ifndef las_writer_h
@@ -9,8 +9,9 @@
 #include "net/transport.h"
 
 
-/* Pushes a writer that has no stream yet; then gives it one. [-0, +1, m] */
+/* Pushes a writer that has no stream yet, and returns its box. [-0, +1, m] */
 LAS_API void *las_newwriter (lua_State *L);
+/* Gives it a stream, which it then holds. Cannot raise. */
 LAS_API void las_joinwriter (void *box, las_Stream *s);
 
 #endif
