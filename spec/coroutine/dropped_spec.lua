@@ -20,6 +20,74 @@ local function drop(iterator)
   iterator()
 end
 
+-- Starts an iterator whose function holds it, in a variable or an object of its, and drops it.
+local held = {
+  ["in a variable"] = function(seen, guarded)
+    local iterator
+    iterator = asyncio.generator(function()
+      local _ <close> = guarded
+      coroutine.yield(1)
+      return iterator
+    end)()
+    seen[iterator] = true
+    drop(iterator)
+  end,
+  ["through an object"] = function(seen, guarded)
+    local source = {}
+    function source:each()
+      local _ <close> = guarded
+      coroutine.yield(1)
+      return self
+    end
+    source.iterator = asyncio.generator(source.each)(source)
+    seen[source.iterator] = true
+    drop(source.iterator)
+  end,
+}
+
+describe("a dropped generator whose function holds its iterator", function()
+  for how, start in pairs(held) do
+    it(how .. " is open until its run ends, which closes it", function()
+      local log, seen = {}, setmetatable({}, { __mode = "k" })
+      asyncio.run { function()
+        start(seen, guard(log, "guard"))
+        witness.collect()
+        asyncio.sleep(5)
+        log[#log + 1] = "end of main"
+      end, loop_factory = function()
+        return testing.new_event_loop { clock = "virtual" }
+      end }
+      witness.collect()
+      assert.same({ "end of main", "guard closed", "guard finalized" }, log)
+      assert.is_nil(next(seen))
+    end)
+
+    it(how .. " is collected once its loop was closed", function()
+      local log, seen = {}, setmetatable({}, { __mode = "k" })
+      local loop = testing.new_event_loop { clock = "virtual" }
+      loop:run_until_complete(function() start(seen, guard(log, "guard")) end)
+      witness.collect()
+      assert.is_truthy(next(seen))
+      loop:close()
+      witness.collect()
+      assert.same({ "guard finalized" }, log)
+      assert.is_nil(next(seen))
+    end)
+
+    it(how .. " is collected with its loop", function()
+      local log, seen = {}, setmetatable({}, { __mode = "k" })
+      do
+        local loop = testing.new_event_loop { clock = "virtual" }
+        loop:run_until_complete(function() start(seen, guard(log, "guard")) end)
+      end
+      witness.collect()
+      witness.collect()
+      assert.same({ "guard finalized" }, log)
+      assert.is_nil(next(seen))
+    end)
+  end
+end)
+
 describe("a dropped generator", function()
   it("closes what it holds before that is finalized", testing.virtual(function()
     local log = {}
