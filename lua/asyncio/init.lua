@@ -1,6 +1,6 @@
 --- asyncio for Lua: coroutines as tasks on libuv.
--- This file gathers what the core and the rooms beside it make into one
--- table; it has no logic of its own.
+-- This file puts the functions of the core and of the rooms beside it into one
+-- table. It has no logic of its own.
 
 local core = require("asyncio.core").api
 local contextmanager = require "asyncio.coroutine.contextmanager"
@@ -50,7 +50,7 @@ local asyncio = {
   Context = core.Context,
   copy_context = core.copy_context,
 
-  -- many at once
+  -- groups and time limits
   gather = core.gather,
   shield = core.shield,
   timeout = core.timeout,
@@ -84,7 +84,7 @@ local asyncio = {
   start_unix_server = streams.start_unix_server,
   StreamReader = core.StreamReader,
 
-  -- the view inside
+  -- inspecting
   call_graph = view.call_graph,
   print_call_graph = view.print_call_graph,
   dump = view.dump,

@@ -21,7 +21,7 @@ local TEST = {
   clock = CLOCK.clock, autojump = CLOCK.autojump, timeout = check.duration, leaks = check.boolean,
 }
 
---- A new loop, on a virtual clock if so asked.
+--- Makes a loop, with a virtual clock if that is asked for.
 -- @param options `clock` = "real" or "virtual"; `autojump`: real seconds
 -- without an event before virtual time jumps
 function testing.new_event_loop(options)
@@ -29,7 +29,7 @@ function testing.new_event_loop(options)
   return core.new_event_loop(options.clock, options.autojump)
 end
 
---- Runs the test until it is done, or its time is up.
+--- Runs the test until it is done or the time limit is reached.
 local function try(loop, limit, args)
   local trial = {}
   trial.main = loop:create_task(table.unpack(args, 1, args.n))
@@ -43,9 +43,9 @@ local function try(loop, limit, args)
   return trial
 end
 
---- Ends what the test left, as `run` does. Code that is busy meanwhile is
+--- Ends what the test left behind, as `run` does. Code that is busy meanwhile is
 -- stopped, too.
--- @return what there was, as lines of text
+-- @return what was left, as lines of text
 local function finish(loop, limit, main, leaks)
   local grace = math.min(limit, shutdown.GRACE)
   if core.all_tasks(loop).n > 0 then
@@ -61,11 +61,11 @@ local function finish(loop, limit, main, leaks)
   return left
 end
 
---- Runs a test in a task of a loop of its own; raises its error, or one that
--- says what it left behind.
+--- Runs a test in a task on a loop of its own. Raises its error, or an error that
+-- lists what it left behind.
 -- @param test the function, before its arguments; or a table with both and
 -- `clock`, `autojump`; `timeout`: deadline in real seconds, whatever the clock
--- (10); `leaks = true`: don't look for what is left over
+-- (10); `leaks = true`: allow it to leave things behind
 function testing.run(test, ...)
   local options, args = {}, table.pack(test, ...)
   if type(test) == "table" then
@@ -97,7 +97,7 @@ function testing.run(test, ...)
   return table.unpack(trial.results, 2, trial.results.n)
 end
 
---- Reports an error of a function of `after_each` that can't be raised.
+--- Reports an error of an `after_each` function that cannot be raised.
 local function report_hidden(err)
   core.get_running_loop():call_exception_handler {
     message = "a function of after_each failed",
@@ -123,15 +123,15 @@ function testing.before_each(f)
   fixtures.note("before_each", "before", f)
 end
 
---- The same at the end of each test, however it ended. What was set up last
--- comes first.
+--- Runs `f()` at the end of each test, however that ended. The function that was
+-- added last runs first.
 function testing.after_each(f)
   check.argument("after_each", 1, f, check.callable)
   fixtures.note("after_each", "after", f)
 end
 
---- Calls `f()` every 10 ms until it raises no error and returns nothing, or a
--- true value. Returns what it returned.
+--- Calls `f()` every 10 ms until it raises no error and returns nothing or a true
+-- value. Returns its results.
 -- @param timeout seconds of the loop's clock (1)
 function testing.eventually(f, timeout)
   check.argument("eventually", 1, f, check.callable)
@@ -143,13 +143,13 @@ end
 
 --- Makes a test function for busted: `it("...", testing.async(f))`.
 -- @param f the test's body, run in a task
--- @param options as of `testing.run`
+-- @param options those of `testing.run`
 function testing.async(f, options)
   check.argument("async", 1, f, check.callable)
   return new_test(f, check.options("async", 2, options, TEST))
 end
 
---- The same on the virtual clock.
+--- Makes such a function for a test on the virtual clock.
 function testing.virtual(f, options)
   check.argument("virtual", 1, f, check.callable)
   return new_test(f, check.options("virtual", 2, options, TEST), "virtual")

@@ -5,7 +5,7 @@ local core = require("asyncio.core").api
 
 local check = {}
 
-local MAX_LIST = 200000  -- of arguments in a table: as many as Lua takes
+local MAX_LIST = 200000  -- arguments in a table; about as many as Lua allows
 
 --- Raises for argument `i` of the public function that called the checker.
 -- `level` counts from the function that calls `fail`.
@@ -13,7 +13,7 @@ local function fail(level, name, i, what)
   error(("bad argument #%d to '%s' (%s)"):format(i, name, what), level + 1)
 end
 
---- Each of these gives nil if the value will do, else what was expected.
+--- Each of these returns nil if the value is right, else what was expected.
 
 function check.string(v)
   if type(v) ~= "string" then
@@ -31,7 +31,7 @@ local function index(v, key)
   return v[key]
 end
 
---- What a caller may think is passed on.
+--- For an argument that a caller may expect to be passed on.
 function check.none()
   return "no argument"
 end
@@ -72,7 +72,7 @@ function check.callable(v)
   end
 end
 
---- What Lua's own functions take for an integer: 2^20 and "20" are one too.
+--- An integer as Lua's own functions take it: also 2^20 and "20".
 local function integer(low, high, what)
   return function(v)
     local n = math.tointeger(v)
@@ -88,7 +88,7 @@ check.port = integer(0, 65535, "port out of range (0 to 65535)")
 check.bytes = integer(1, 0x7fffffff, "number of bytes out of range")
 check.count = integer(1, 0x7fffffff, "count out of range")
 
---- The number that a value is to Lua's own functions, which take strings too.
+--- The number that Lua's own functions, which also take strings, see in a value.
 local function number_of(v)
   return type(v) == "number" and v or type(v) == "string" and tonumber(v) or nil
 end
@@ -102,7 +102,7 @@ function check.seconds(v)
   end
 end
 
---- A time that something may take, or none.
+--- A time that something may take; it may be 0.
 function check.grace(v)
   local what, whole = check.seconds(v)
   if not what and number_of(v) < 0 then
@@ -111,7 +111,7 @@ function check.grace(v)
   return what, whole
 end
 
---- A time that something takes: more than none.
+--- A time that something takes; it is more than 0.
 function check.duration(v)
   local n = number_of(v)
   if not n then
@@ -182,7 +182,7 @@ function check.argument(name, i, v, checker)
   end
 end
 
---- Checks what the public method `name` was called on.
+--- Checks the object on which the public method `name` was called.
 function check.self(name, v, checker)
   local what = complaint(v, checker)
   if what then
@@ -205,8 +205,8 @@ local function check_each(name, i, options, known)
   end
 end
 
---- Checks a table of options against the checkers of those there are; gives
--- a table in any case.
+--- Checks a table of options against the checkers of all known ones. Returns a
+-- table in any case.
 function check.options(name, i, options, known)
   if options == nil then
     return {}
@@ -217,8 +217,8 @@ function check.options(name, i, options, known)
   return options
 end
 
---- The same for a table that holds positional values too, with their count in
--- `n`; gives its options alone.
+--- Does the same for a table that also holds positional values, with their count
+-- in `n`. Returns the options alone.
 function check.named_options(name, i, t, known)
   local options = {}
   for key, v in pairs(t) do

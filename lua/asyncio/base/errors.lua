@@ -1,5 +1,5 @@
---- Errors: the classes and those that programs add to them, and a pcall that
--- a cancellation passes through.
+--- Errors: the classes, those that programs add to them, and a pcall that lets
+-- cancellations pass.
 
 local core = require("asyncio.core").api
 
@@ -17,9 +17,9 @@ local function kind_of(v)
   return core.isinstance(v, core.Error) and "an error" or v == nil and "no value" or type(v)
 end
 
---- A class below this one, for the errors of a program. It inherits fields and
--- methods, and the metamethods that there are by now.
--- @param name how it calls itself in texts, such as "NotFound" or "db.NotFound"
+--- Makes a class below this one, for the errors of a program. It inherits fields
+-- and methods, and the metamethods that the class has now.
+-- @param name its name in texts, such as "NotFound" or "db.NotFound"
 function core.Error:extend(name)
   if not (core.is_class(self) and core.isinstance(setmetatable({}, self), core.Error)) then
     error(("calling 'extend' on bad self (error class expected, got %s)"):format(kind_of(self)), 2)
@@ -49,8 +49,8 @@ local function finish(ok, ...)
   return ok, ...
 end
 
---- As `pcall`, but a CancelledError is raised again: a loop that retries
--- can't swallow a cancellation by it.
+--- Like `pcall`, but raises a CancelledError again, so that a loop that retries
+-- does not swallow a cancellation.
 function errors.pcall(...)
   if select("#", ...) == 0 then
     error("bad argument #1 to 'pcall' (value expected)", 2)

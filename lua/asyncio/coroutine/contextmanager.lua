@@ -6,9 +6,9 @@ local check = require "asyncio.base.check"
 
 local contextmanager = {}
 
---- The scope of one call: its function is the body of a generator, which
--- stands at the yield until the scope is closed. So one that is left open is
--- closed as generators are.
+--- The scope of one call. Its function is the body of a generator, which stands
+-- at the yield until the scope is closed. So a scope that is left open is closed
+-- as generators are.
 local Scope = { __name = "asyncio.ContextManager" }
 
 function Scope:__tostring()
@@ -19,8 +19,8 @@ local function close_now(body)
   local _ <close> = body
 end
 
---- `err` is what the block raised, if it did: then the function gets it.
--- Nothing but the function's end may come.
+--- The error of the block, if it raised one, is raised in the function. That must
+-- then end, and not yield again.
 function Scope:__close(err)
   local body = self.body
   if not body then
@@ -41,7 +41,7 @@ function Scope:__close(err)
   end
 end
 
---- The function has yielded: what it gave, after the scope.
+--- Returns the scope and the values that the function has yielded.
 local function enter(body, ...)
   if not core.is_open(body) then
     error("the function of a context manager did not yield", 0)
@@ -49,8 +49,8 @@ local function enter(body, ...)
   return setmetatable({ body = body }, Scope), ...
 end
 
---- Makes scopes of a function that yields once: what comes before the yield
--- opens, what comes after it closes.
+--- Makes scopes from a function that yields once: the part before the yield opens
+-- the scope, the part after it closes it.
 function contextmanager.contextmanager(f)
   check.argument("contextmanager", 1, f, check.callable)
   local new = core.generator(f)
@@ -64,7 +64,7 @@ end
 local ExitStack = { __name = "asyncio.ExitStack" }
 ExitStack.__index = ExitStack
 
---- A stack of things to close, the last one first.
+--- Makes a stack of values to close, the last one first.
 function contextmanager.ExitStack()
   return setmetatable({ n = 0 }, ExitStack)
 end
@@ -78,7 +78,7 @@ local function exit_stack(v)
   return getmetatable(v) ~= ExitStack and "asyncio.ExitStack" or nil
 end
 
---- Takes a to-be-closed value, to be closed with the others; gives all its
+--- Adds a to-be-closed value, which is closed with the others. Returns all
 -- arguments.
 function ExitStack:enter(value, ...)
   check.self("enter", self, exit_stack)
@@ -96,7 +96,8 @@ function ExitStack:enter(value, ...)
   return value, ...
 end
 
---- Will call `f(err)`, with the error that unwinds the stack or nil; gives f.
+--- Adds a call of `f(err)`, with the error that unwinds the stack or nil.
+-- Returns f.
 function ExitStack:push(f)
   check.self("push", self, exit_stack)
   check.argument("push", 1, f, check.callable)
@@ -104,7 +105,7 @@ function ExitStack:push(f)
   return f
 end
 
---- Will call `f(...)`; gives f.
+--- Adds a call of `f(...)`. Returns f.
 function ExitStack:callback(f, ...)
   check.self("callback", self, exit_stack)
   check.argument("callback", 1, f, check.callable)
@@ -115,7 +116,7 @@ function ExitStack:callback(f, ...)
   return f
 end
 
---- A new stack that has all of this one's, which is then empty.
+--- Moves everything to a new stack and returns that.
 function ExitStack:pop_all()
   check.self("pop_all", self, exit_stack)
   local other = contextmanager.ExitStack()
@@ -126,8 +127,8 @@ function ExitStack:pop_all()
   return other
 end
 
---- Closes all, the last one first. Each sees the error so far, and one that
--- fails replaces it.
+--- Closes all values, the last one first. Each gets the present error, and
+-- replaces it if it raises one.
 local function unwind(self, err)
   local failed = false
   while self.n > 0 do

@@ -18,14 +18,14 @@ end
 
 core.set_closer(start_closing)
 
---- Is it a task that closes a generator? Such a one is not to be cancelled
--- before its time.
+--- Is it a task that closes a generator? Such a task must not be cancelled before
+-- the others.
 function generator.is_closer(task)
   return closers[task]
 end
 
---- Starts a task for each generator of the loop that is still open, which
--- closes it.
+--- Starts a task for each generator that is still open on the loop, which closes
+-- it.
 function generator.close_all(loop)
   for _, iterator in ipairs(core.open_generators(loop)) do
     start_closing(loop, iterator)

@@ -1,6 +1,6 @@
 --- Exception groups: several errors raised as one.
--- A group keeps the shape its errors came in: what `split` and `subgroup`
--- give has each error at the place in the tree where it was.
+-- A group keeps its shape: in the groups that `split` and `subgroup` return,
+-- each error has the place in the tree that it had before.
 
 local core = require("asyncio.core").api
 local report = require "asyncio.task.report"
@@ -9,7 +9,7 @@ local exceptiongroup = {}
 
 local ExceptionGroup = core.ExceptionGroup
 
-local MAX_DEPTH = 50  -- groups inside one another in a text
+local MAX_DEPTH = 50  -- levels of groups that a text shows
 local MAX_ERRORS = 1000000  -- in a group: a larger count is a mistake
 
 --- Makes a group.
@@ -21,7 +21,7 @@ function exceptiongroup.new(message, list, origins, class)
     class or ExceptionGroup)
 end
 
---- Is it a group that can be looked into? An object of the class may lack its list.
+--- Is it a group with a list of errors? An object of the class may lack that.
 local function is_group(err)
   return core.isinstance(err, ExceptionGroup) and type(err.exceptions) == "table"
 end
@@ -43,7 +43,7 @@ local function is_list_of_classes(v)
   return true
 end
 
---- What a condition is, for an error about it.
+--- Describes a condition, for an error about it.
 local function kind_of(condition)
   if core.isinstance(condition, core.Error) then
     return "an error"
@@ -53,8 +53,8 @@ local function kind_of(condition)
   return condition == nil and "no value" or type(condition)
 end
 
---- A predicate out of what method `name` of the group takes: a class, a list
--- of classes or a predicate.
+--- Makes a predicate from the argument of method `name` of the group: a class, a
+-- list of classes or a predicate.
 local function matcher(group, condition, name)
   if not is_group(group) then
     error(("calling '%s' on bad self (asyncio.ExceptionGroup expected, got %s)")
@@ -79,7 +79,7 @@ local function matcher(group, condition, name)
     :format(name, kind_of(condition)), 3)
 end
 
---- A group like `group`, but for its errors.
+--- Makes a group like `group`, with other errors.
 local function derive(group, part)
   if part.n == 0 then
     return nil
@@ -128,8 +128,8 @@ local function divide_inside(group, matches, parts)
 end
 
 --- The part of a group that matches, and the rest.
--- @param parts what groups were divided into; one that stands inside itself
--- is no part of itself
+-- @param parts the results for groups divided before; a group inside itself is
+-- no part of itself
 function divide(group, matches, parts)
   local known = parts[group]
   if not known then
@@ -144,21 +144,21 @@ function divide(group, matches, parts)
   return known[1], known[2]
 end
 
---- Divides the group: the part that matches and the rest; nil for none.
--- @param condition a class, a list of classes, or a function of an error;
--- it is asked about groups too, the outermost first
+--- Divides the group. Returns the part that matches and the rest; nil for none.
+-- @param condition a class, a list of classes, or a function of an error, which
+-- is called for groups, too, the outermost first
 function ExceptionGroup:split(condition)
   return divide(self, matcher(self, condition, "split"), {})
 end
 
---- The part of the group that matches, or nil.
+--- Returns the part of the group that matches, or nil.
 function ExceptionGroup:subgroup(condition)
   return (divide(self, matcher(self, condition, "subgroup"), {}))
 end
 
---- Adds the lines of an error: the first goes behind `head`, the others are
--- indented as far.
--- @param above the groups that it is in; one inside itself is not shown again
+--- Adds the lines of an error. The first one follows `head`, the others are
+-- indented to the same column.
+-- @param above the groups that contain it; a group inside itself is not repeated
 local function draw(lines, head, err, above)
   local margin = (" "):rep(#head)
   if not is_group(err) then
@@ -179,7 +179,7 @@ local function draw(lines, head, err, above)
   above[err], above.n = nil, above.n - 1
 end
 
---- A tree: the group, below it each error with its index.
+--- Draws a tree: the group, and below it each error with its index.
 function ExceptionGroup:__tostring()
   local lines = {}
   if not is_group(self) then
@@ -193,7 +193,7 @@ local function fail(class, i, what)
   error(("bad argument #%d to '%s' (%s)"):format(i, name_of(class), what), 3)
 end
 
---- Class(message, list), of ExceptionGroup and those below it
+--- Class(message, list), for ExceptionGroup and the classes below it
 getmetatable(ExceptionGroup).__call = function(class, message, list, extra)
   if type(message) ~= "string" then
     fail(class, 1, ("string expected, got %s"):format(message == nil and "no value" or type(message)))

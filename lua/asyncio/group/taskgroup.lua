@@ -17,8 +17,8 @@ local function is_cancel(err)
   return core.isinstance(err, core.CancelledError)
 end
 
---- Adds the body's error. If the body awaited a child it may be one that this
--- child raised: then it is there already.
+--- Adds the body's error, unless it is there already, because the body awaited
+-- the child that raised it.
 local function add(errors, origins, err, traceback)
   for i = 1, errors.n do
     if rawequal(errors[i], err) then
@@ -41,18 +41,18 @@ local function report(parent, errors, origins)
   end
 end
 
---- Lets go of the children, where nothing can wait for them: cancelled they
--- are, and an error of theirs is reported like any that is never retrieved.
+--- Abandons the children, because nothing can wait for them. They are cancelled,
+-- and their errors are reported like any that are never retrieved.
 local function abandon(group)
   core.group_abort_children(group)
   core.group_finish(group)
   report(core.group_parent(group), core.group_errors(group))
 end
 
---- Waits until no child is left. Gives the first cancel of the parent that
--- came from elsewhere before anything else ended the group, the last one in
--- any case, and whether an error that is no cancel (a deadlock) came, and it.
--- What resists even that is left behind.
+--- Waits until no child is left; children that survive even a deadlock are left
+-- behind. Returns the first cancel of the parent that came from elsewhere before
+-- anything else ended the group; the last cancel in any case; and whether an
+-- error that is no cancel (a deadlock) came, and that error.
 local function wait_for_children(group)
   local first, last
   local broken, why = false, nil
@@ -62,7 +62,7 @@ local function wait_for_children(group)
       local ended = core.group_abort(group)
       last = err
       first = first or (not ended and err) or nil
-    elseif not ok and broken then  -- cancelled they are, yet stuck again
+    elseif not ok and broken then  -- they are cancelled, yet stuck again
       abandon(group)
     elseif not ok then
       broken, why = true, err
@@ -72,12 +72,12 @@ local function wait_for_children(group)
   return first, last, broken, why
 end
 
---- Ends the group in its own task. Raises what comes out of it, unless that
--- is the body's own error unchanged: then it returns false. True: the body's
--- error, if there is one, was the group's own cancel.
+--- Ends the group in its own task and raises the error that results. Returns false
+-- if that would be the body's own error unchanged, and true if the body's error,
+-- if there is one, was the group's own cancel.
 -- @param failed did the body raise?
 -- @param err what it raised
--- @param traceback of that, if known
+-- @param traceback of that error, if known
 local function leave(group, failed, err, traceback)
   if failed then
     core.group_abort(group)
@@ -136,9 +136,9 @@ function meta.__close(group, err)
   end
 end
 
---- Cancels a child and waits until it has ended; passes on each cancel that
--- comes meanwhile. None may come back from a child that waits for this task:
--- it would be passed on for ever, without a suspension.
+--- Cancels a child and waits until it has ended; passes on each cancel that comes
+-- meanwhile. A cancel must not come back from a child that waits for this task,
+-- or it would be passed on for ever, without a suspension.
 local function see_off(task)
   core.cancel_child(task)
   while not task:done() do
@@ -151,7 +151,7 @@ local function see_off(task)
   end
 end
 
---- What `started` was called with, or the error of the child.
+--- Returns the arguments of `started`, or raises the error of the child.
 local function await_start(group, task, ready)
   local ok, err = pcall(core.wait, { ready, task, return_when = "FIRST_COMPLETED" })
   if not ok then
@@ -166,8 +166,8 @@ local function await_start(group, task, ready)
   return task:result()
 end
 
---- Starts a child, as `f(started, ...)`, and waits until it calls
--- `started(value...)`: gives these values.
+--- Starts a child as `f(started, ...)`, waits until it calls `started(value...)`,
+-- and returns these values.
 ---@async
 function TaskGroup:start(f, ...)
   check.self("start", self, is_group)
@@ -177,7 +177,7 @@ function TaskGroup:start(f, ...)
   local function started(...)
     if called then
       error("'started' was called before", 2)
-    elseif not task then  -- it began eagerly
+    elseif not task then  -- it started eagerly
       ready:set_result(...)
     elseif not task:done() then  -- else its error is on its way to the caller
       core.group_own(self, task)
@@ -199,7 +199,7 @@ local function finish(group, traces, ok, ...)
   end
 end
 
---- Runs `body(group)` in a group: its results, once all children are done.
+--- Runs `body(group)` in a group. Returns its results once all children are done.
 ---@async
 function taskgroup.task_group(body, extra)
   check.task "task_group"

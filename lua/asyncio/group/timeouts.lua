@@ -1,5 +1,5 @@
---- Time limits that are functions: they may end without an error.
--- A closing variable can replace an error but not swallow it; a call can.
+--- Time limits that are functions, so that they can end without an error.
+-- Closing a variable can replace an error but not swallow it; a call can.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.base.check"
@@ -8,7 +8,7 @@ local timeouts = {}
 
 local optional_seconds = check.optional(check.seconds)
 
---- Calls `f(...)`; of a coroutine function it runs the body.
+--- Calls `f(...)`, or the body of a coroutine function.
 local function call(f, ...)
   if core.iscoroutinefunction(f) then
     return core.await(f(...))
@@ -32,7 +32,7 @@ local function limited(outcome, delay, f, ...)
   local results = table.pack(pcall(call, f, ...))
   outcome.results = results
   if not results[1] then
-    error(results[2], 0)  -- for the scope to see
+    error(results[2], 0)  -- so that the scope gets it
   end
 end
 
@@ -48,7 +48,7 @@ function timeouts.move_on_after(delay, f, ...)
   if ok then
     return table.unpack(results, 1, results.n)
   elseif results and not rawequal(err, results[2]) and core.isinstance(err, core.TimeoutError) then
-    return false  -- the scope made it of its own cancel
+    return false  -- the scope's own cancel became this error
   end
   error(err, 0)
 end

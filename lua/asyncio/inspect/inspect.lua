@@ -1,4 +1,4 @@
---- The view inside: what every task is doing, and who awaits whom.
+--- Inspecting a program: what every task is doing, and which awaits which.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.base.check"
@@ -10,9 +10,9 @@ local optional_file = check.optional(check.file)
 local optional_loop = check.optional(check.loop)
 
 local DUMP = { group = check.boolean, file = check.file }
-local SHOWN = 3  -- of the tasks of a group, so many are named
+local SHOWN = 3  -- how many tasks of a group are named
 
---- Whom each future and task is awaited by, of all tasks of the loop.
+--- For each future and task, the tasks of the loop that await it.
 local function awaiters_of(loop)
   local awaiters = {}
   for _, task in ipairs(core.all_tasks(loop)) do
@@ -55,8 +55,9 @@ local function check_future(name, future)
   return future
 end
 
---- Who awaits a task or future, upward: `{task=, stack=, awaited_by={...}}`.
--- One met a second time has `cycle = true` and no more above it.
+--- The tasks that await a task or future, and those that await them, upward:
+-- `{task=, stack=, awaited_by={...}}`. A task met a second time has `cycle = true`
+-- and nothing above it.
 function view.call_graph(future)
   future = check_future("call_graph", future)
   return node_of(future, awaiters_of(future:get_loop()), {})
@@ -84,7 +85,7 @@ function view.print_call_graph(future, file)
   write_node(file or io.stderr, view.call_graph(future), "")
 end
 
---- The running loop; raises as from the caller of a public function.
+--- Returns the running loop, or raises for the caller of a public function.
 local function running_loop()
   local running, loop = pcall(core.get_running_loop)
   if not running then
@@ -93,8 +94,8 @@ local function running_loop()
   return loop
 end
 
---- What every task of the loop is doing, as plain values: a list of tables.
--- @param loop without it, the running one
+--- Returns what every task of the loop is doing, as a list of plain tables.
+-- @param loop the running one by default
 function view.tasks(loop)
   check.argument("tasks", 1, loop, optional_loop)
   local list = {}
@@ -114,7 +115,7 @@ function view.tasks(loop)
   return list
 end
 
---- Writes what the tasks of a group are doing, by the first of them.
+--- Writes what the tasks of a group are doing, as the first of them shows it.
 local function write_group(file, group)
   local first, names = group[1], {}
   for i = 1, math.min(#group, SHOWN) do
@@ -135,8 +136,8 @@ local function write_group(file, group)
   file:write(table.concat(lines, "\n"), "\n")
 end
 
---- Puts the tasks that are in the same wait at the same place together; each
--- group stands where its first task does.
+--- Groups the tasks that are in the same wait at the same place. Each group has
+-- the position of its first task.
 local function grouped(entries)
   local groups, by_place = {}, {}
   for _, entry in ipairs(entries) do
@@ -153,7 +154,7 @@ local function grouped(entries)
 end
 
 --- Writes what every task of the running loop is doing.
--- @param options where to (a file; default: standard error), or a table:
+-- @param options the file to write to (standard error by default), or a table:
 -- `file`, and `group` = true to join tasks that wait at the same place
 function view.dump(options)
   if type(options) == "table" and check.file(options) then

@@ -1,12 +1,12 @@
---- Waits: who waits for what, as a graph and in words.
+--- Waits: which task waits for what, as a graph and in words.
 
 local core = require("asyncio.core").api
 
 local waits = {}
 
-local SHOWN = 5  -- of many awaited at once, so many are named
+local SHOWN = 5  -- how many of those awaited at once are named
 
---- What each task of the loop waits for, in order: `task`, `kind` (nil if it
+--- Returns what each task of the loop waits for, in order: `task`, `kind` (nil if it
 -- does not wait), `awaited` (a list of futures), `holder` (a task or nil),
 -- `name` (of what it waits for, or nil).
 function waits.of(loop)
@@ -22,7 +22,7 @@ function waits.of(loop)
   return entries
 end
 
---- What a task waits for, as the end of a sentence.
+--- Describes what a task waits for, as the end of a sentence.
 function waits.text(entry)
   local kind = entry.name and ("%s '%s'"):format(entry.kind, entry.name) or entry.kind
   if entry.holder then
@@ -41,8 +41,8 @@ function waits.text(entry)
   return entry.kind == "future" and list or ("%s of %s"):format(entry.kind, list)
 end
 
---- Follows the waits from a task until they come round; visits each task once
--- over all calls with the same `visited`. Returns the cycle, a list, or nil.
+--- Follows the waits from a task until they return to it. Visits each task only
+-- once in all calls with the same `visited`. Returns the cycle as a list, or nil.
 local function follow(first, by_task, visited)
   local path, place = { first }, { [first] = 1 }
   visited[first] = 0
@@ -68,8 +68,8 @@ local function follow(first, by_task, visited)
   return nil
 end
 
---- The first cycle of tasks that wait for each other, and what leads on from
--- each; nil if there is none.
+--- Returns the first cycle of tasks that wait for each other, and the wait that
+-- leads from each to the next; nil if there is none.
 local function cycle_of(entries, by_task)
   local visited = {}
   for _, entry in ipairs(entries) do
@@ -104,7 +104,7 @@ local function add_cycle(lines, entries)
   end
 end
 
---- Adds where a task was made, if that is known.
+--- Adds the place where a task was made, if that is known.
 function waits.add_origin(lines, task)
   local created = core.created(task)
   if created then
@@ -112,8 +112,8 @@ function waits.add_origin(lines, task)
   end
 end
 
---- What all tasks that wait do wait for, as lines of text: first the cycle
--- they wait in, if there is one.
+--- Describes all waits in lines of text, first the cycle of tasks that wait for
+-- each other, if there is one.
 function waits.lines(loop)
   local lines = {}
   local entries = waits.of(loop)

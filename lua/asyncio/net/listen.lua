@@ -1,4 +1,4 @@
---- Listening: a server on one address or several, over what the core binds.
+--- Listening: a server on one or several addresses, which the core binds.
 
 local core = require("asyncio.core").api
 
@@ -7,17 +7,17 @@ local listen = {}
 local LIMIT = 64 * 1024
 local BACKLOG = 1024
 
---- A server that is bound to nothing yet.
+--- Makes a server that is not bound yet.
 local function new_server(handler, options)
   return core.new_server(handler, options.limit or LIMIT, options.backlog or BACKLOG,
     options.max_connections or 0, options.keepalive or options.keep_alive)
 end
 
--- How a bind fails where a family, or its loopback, is not configured.
+-- Errors of a bind when a family, or its loopback, is not configured.
 local ABSENT = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true }
 
---- Binds all addresses to one port, any one if `port` is 0. Of several, those
--- that this machine does not have are left out.
+--- Binds all addresses to one port, any free one if `port` is 0. If there are
+-- several, those that this machine does not have are left out.
 local function bind_all(server, list, port, options)
   local reuse = options.reuse_address ~= false
   local absent, bound
@@ -39,8 +39,8 @@ local function bind_all(server, list, port, options)
   end
 end
 
---- A port that is free for one family may be taken for the other: then all
--- is tried anew with another one.
+--- Makes a server on all addresses. A port that is free for one family may be
+-- taken for the other; then another port is tried for all of them.
 function listen.at(handler, list, port, options)
   local tries = port == 0 and #list > 1 and 16 or 1
   while true do
@@ -57,7 +57,7 @@ function listen.at(handler, list, port, options)
   end
 end
 
---- All interfaces; IPv6 where the system has it.
+--- The addresses of all interfaces, with IPv6 if the system has it.
 function listen.everywhere(family)
   if family == "inet" then
     return { { host = "0.0.0.0" } }
@@ -67,7 +67,7 @@ function listen.everywhere(family)
   return { { host = "0.0.0.0" }, { host = "::" } }
 end
 
---- A server at a path of the file system.
+--- Makes a server at a path of the file system.
 function listen.at_path(handler, path, options)
   local server = new_server(handler, options)
   local ok, err = pcall(core.bind_unix, server, path)

@@ -4,7 +4,8 @@ local core = require("asyncio.core").api
 
 local names = {}
 
---- Addresses of a host: itself if it is numeric, else what a look-up gives.
+--- Returns the addresses of a host: the host itself if it is numeric, else the
+-- result of a look-up.
 function names.resolve(host, port, family, passive)
   local numeric = host and core.isaddress(host)
   if numeric then

@@ -1,9 +1,9 @@
---- A staggered race: attempts start one after another, the next one when one
--- fails or after a delay; the first connection wins, all others are closed.
+--- A staggered race of attempts to connect. The next attempt starts when one fails
+-- or after a delay; the first connection wins, and all others are closed.
 
 local core = require("asyncio.core").api
 
---- One error for all attempts that failed: that of the first, with all texts.
+--- Makes one error for all attempts: the error of the first, with all texts.
 local function combine(errors)
   local first = errors[1]
   if #errors == 1 then
@@ -25,7 +25,7 @@ local function discard(task)
   writer:abort()
 end
 
---- @param list what to attempt, in order; one at least
+--- @param list the items to attempt, in order; at least one
 -- @param delay seconds between two starts
 -- @param attempt called in a task as `attempt(item)`: reader, writer
 return function(list, delay, attempt)
@@ -50,7 +50,7 @@ return function(list, delay, attempt)
     local err, failed
     if not cancelled then
       err, failed = task:exception()
-    elseif not over then  -- by outside code
+    elseif not over then  -- cancelled by outside code
       err, failed = core.CancelledError "an attempt to connect was cancelled", true
     end
     if failed then

@@ -1,5 +1,5 @@
---- Streams: connections and servers by name, over what the core connects and
--- listens on by address.
+--- Streams: connections and servers by name; the core connects and listens by
+-- address.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.base.check"
@@ -46,7 +46,7 @@ local function wants_keepalive(options)
   return options.keepalive or options.keep_alive
 end
 
---- What `core.connect` wants to know of the options.
+--- Returns the options that `core.connect` needs.
 local function connect_options(options)
   return {
     limit = options.limit or LIMIT,
@@ -56,8 +56,8 @@ local function connect_options(options)
   }
 end
 
---- The settings for each family: none for one that the local address is not
--- of.
+--- Returns the settings for each family; none for a family to which the local
+-- address does not belong.
 local function by_family(options)
   if not options.local_addr then
     local settings = connect_options(options)
@@ -73,7 +73,7 @@ local function by_family(options)
   return result
 end
 
---- The addresses whose family has settings; raises if there are none.
+--- Returns the addresses whose family has settings; raises if there are none.
 local function reachable(list, settings, options)
   local result = {}
   for _, address in ipairs(list) do
@@ -89,9 +89,9 @@ local function reachable(list, settings, options)
   return result
 end
 
---- Connects to a TCP server: reader, writer.
--- Several addresses are tried a quarter of a second apart, families by
--- turns, and the first connection wins.
+--- Connects to a TCP server and returns a reader and a writer.
+-- Several addresses are tried a quarter of a second apart, with alternating
+-- families, and the first connection wins.
 function streams.open_connection(host, port, options)
   check.task "open_connection"
   check.argument("open_connection", 1, host, host_name)
@@ -114,7 +114,8 @@ local UNIX_CONNECTION = {
   ssl_handshake_timeout = check.seconds,
 }
 
---- Connects to the server at a path of the file system: reader, writer.
+--- Connects to the server at a path of the file system; returns a reader and a
+-- writer.
 function streams.open_unix_connection(path, options)
   check.task "open_unix_connection"
   check.argument("open_unix_connection", 1, path, check.path)
@@ -129,8 +130,8 @@ local SERVER = {
   max_connections = check.count,
 }
 
---- A TCP server; `handler(reader, writer)` runs in a task of its own for each
--- connection.
+--- Starts a TCP server, which runs `handler(reader, writer)` in a task of its own
+-- for each connection.
 function streams.start_server(handler, host, port, options)
   check.task "start_server"
   check.argument("start_server", 1, handler, check.callable)
@@ -155,7 +156,8 @@ local UNIX_SERVER = {
   ssl_handshake_timeout = check.seconds, max_connections = check.count,
 }
 
---- The same at a path of the file system; the file goes when it closes.
+--- Does the same at a path of the file system. Closing the server removes the
+-- file.
 function streams.start_unix_server(handler, path, options)
   check.task "start_unix_server"
   check.argument("start_unix_server", 1, handler, check.callable)

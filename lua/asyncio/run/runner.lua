@@ -1,4 +1,4 @@
---- Running: a loop, a program on it, and a clean end that always comes.
+--- Running: a loop, a program on it, and a clean end in every case.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.base.check"
@@ -11,12 +11,12 @@ local runner = {}
 
 local CancelledError = errors.classes.CancelledError
 
---- A new loop in real time.
+--- Makes a loop with the real clock.
 function runner.new_event_loop()
   return core.new_event_loop()
 end
 
---- Would anybody but the host catch an error raised here?
+--- Would anything but the host catch an error raised here?
 local function is_caught()
   local _, is_main = coroutine.running()
   return not is_main or errors.is_caught(3)
@@ -41,7 +41,7 @@ local RUNNER = {
   watchdog = check.duration, time_slice = check.duration, dump_on = dump_signal,
 }
 
--- What a run of a runner can be told, and one that makes its runner itself.
+-- The options of one run of a runner; below, those of a run that makes its own.
 local ONE_RUN = { context = check.context }
 local RUN = { context = check.context }
 for name, checker in pairs(RUNNER) do
@@ -52,8 +52,8 @@ local function new_runner(options)
   return setmetatable({ options = options, state = "new" }, Runner)
 end
 
---- Runner{debug =, loop_factory =, shutdown_grace =}: several runs on one loop
--- and in one context.
+--- Runner{debug =, loop_factory =, shutdown_grace =}: makes a runner, for several
+-- runs on one loop and in one context.
 function runner.Runner(options)
   return new_runner(check.options("Runner", 1, options, RUNNER))
 end
@@ -68,7 +68,7 @@ local function is_running()
   return (pcall(core.get_running_loop))
 end
 
---- The signal for dumps that the environment names, or nil.
+--- Returns the signal for dumps that the environment names, or nil.
 local function dump_signal_of_environment(level)
   local signal = os.getenv "LUA_ASYNCIO_DUMP_ON"
   if signal == nil or signal == "" then
@@ -81,8 +81,8 @@ local function dump_signal_of_environment(level)
   return signal
 end
 
---- Has all tasks dumped on a signal. One of the environment goes to the first
--- of several loops.
+--- Makes a signal dump all tasks. If the environment names it, only the first of
+-- several loops gets it.
 local function start_dumps(self, level)
   local asked = self.options.dump_on
   local signal = asked or dump_signal_of_environment(level + 1)
@@ -94,7 +94,8 @@ local function start_dumps(self, level)
   end
 end
 
---- The loop, made when it is first asked for. `level` is that of errors.
+--- Returns the loop, which is made when it is first needed. `level` is for
+-- errors.
 local function get_loop(self, level)
   if self.state == "closed" then
     error("the runner is closed", level + 1)
@@ -124,8 +125,8 @@ function Runner:get_loop()
   return get_loop(self, 2)
 end
 
---- The task of `args[1](...)`, in a context if one is given; an awaitable that
--- is no function is awaited.
+--- Makes the task of `args[1](...)`, in a context if one is given. If that is an
+-- awaitable and no function, the task awaits it.
 local function start(loop, args, context)
   if context then
     args.context = context
@@ -134,8 +135,8 @@ local function start(loop, args, context)
   return loop:create_task(table.unpack(args, 1, args.n))
 end
 
---- Is it by SIGINT that the run of a main task ended so?
--- @param how as of `core.interrupted`
+--- Did the run of a main task end so because of a SIGINT?
+-- @param how result of `core.interrupted`
 local function by_sigint(how, task, ok, err)
   if ok then
     return how == "missed"
@@ -144,12 +145,12 @@ local function by_sigint(how, task, ok, err)
     how ~= nil and core.isinstance(err, CancelledError) and task:uncancel() == 0
 end
 
---- The same right after the run of the task on a loop.
+--- Asks the same right after the run of the task on a loop.
 function runner.is_interrupted(loop, task, ok, err)
   return by_sigint(core.interrupted(loop, task), task, ok, err)
 end
 
---- What became of the run that ended so: its results, or its error.
+--- Returns the results of a run that has ended so, or raises its error.
 local function finish(task, how, ok, ...)
   if by_sigint(how, task, ok, (...)) then
     error("interrupted!", 0)
@@ -163,7 +164,7 @@ end
 
 --- Raises, at the line that called the public `run`, unless the main and its
 -- arguments can make a task.
--- @param from_table are they from one table, which is then the wrong argument?
+-- @param from_table did they come in one table, which is named in the error?
 local function check_main(args, from_table)
   local main = args[1]
   local function refuse(i, what)
@@ -189,8 +190,8 @@ local function is_options(v)
   return type(v) == "table" and not (type(meta) == "table" and (meta.__await or meta.__call))
 end
 
---- The context that the runs of a runner share. It is none for as long as the
--- program has no contexts at all; then it is that of the run which made one.
+--- Returns the context that the runs of a runner share: nil as long as the program
+-- has no contexts at all, then the context of the run that made the first one.
 local function context_of(self)
   if not self.context and core.has_contexts() then
     self.context = core.Context()
@@ -204,7 +205,7 @@ local function keep_context(self, task)
   end
 end
 
---- Ends what is left on the loop and closes it. Again does nothing.
+--- Ends what is left on the loop and closes it. Does nothing if that was done.
 -- @return did a SIGINT come meanwhile?
 local function shut(self)
   local loop = self.state == "open" and self.loop
@@ -225,7 +226,7 @@ function Runner:close()
   end
 end
 
---- An `os.exit` in a task closes this too: then the process ends as it is.
+--- An `os.exit` in a task closes this, too; the process then just ends.
 function Runner:__close(err)
   if not is_running() and shut(self) and err == nil then
     error("interrupted!", 0)
@@ -236,11 +237,11 @@ function Runner:__tostring()
   return ("Runner<state=%s>"):format(self.state)
 end
 
---- One run, in place of the public function whose tail this is: so errors are
--- at the line of its caller.
--- @param known the options that there are
--- @param owner a runner; without one the run has a runner to itself, with its
--- options, which ends with it
+--- Does one run. The public function calls this as a tail call, so that errors
+-- have the line of its caller.
+-- @param known the options that are allowed
+-- @param owner a runner; without one the run makes a runner with its options,
+-- which ends with it
 local function run(known, owner, main, ...)
   local options, args = {}, table.pack(main, ...)
   local from_table = is_options(main)

@@ -1,6 +1,6 @@
---- The end of a run: what is left on the loop is ended, then the loop closes.
--- It comes within about one grace, whatever the tasks do: those that go on are
--- cancelled at every suspension, then closed by force.
+--- The end of a run: ends what is left on the loop, then closes the loop.
+-- This takes about one grace at most, whatever the tasks do: those that go on
+-- are cancelled at every suspension, then closed by force.
 
 local core = require("asyncio.core").api
 local generator = require "asyncio.coroutine.generator"
@@ -10,10 +10,10 @@ local shutdown = {}
 --- Seconds that cancelled tasks may take, unless a run says otherwise.
 shutdown.GRACE = 3
 
-local ROUNDS = 100  -- of tasks that make tasks while they are ended
+local ROUNDS = 100  -- of tasks that make other tasks while they end
 
---- Waits for tasks without raising what they raise. False when nothing can
--- happen any more, or the loop's grace is over.
+--- Waits for tasks without raising their errors. Returns false if nothing can
+-- happen any more, or if the loop's grace has passed.
 local function wait_all(loop, tasks)
   local left = #tasks
   local done = loop:create_future()
@@ -28,7 +28,7 @@ local function wait_all(loop, tasks)
   return left == 0 or (pcall(core.await, done))
 end
 
---- Reports what a task did instead of ending quietly.
+--- Reports how a task ended, if not quietly.
 local function report_end(loop, task)
   if core.killed(task) then
     loop:call_exception_handler {
@@ -50,7 +50,8 @@ local function report_end(loop, task)
   end
 end
 
---- The tasks that are not done, but for this one and those that `spares` names.
+--- Returns the tasks that are not done, except this one.
+-- @param spares predicate: tasks to leave out, too
 local function others(loop, spares)
   local tasks, me = {}, core.current_task()
   for _, task in ipairs(core.all_tasks(loop)) do
@@ -63,9 +64,9 @@ end
 
 --- Ends tasks in rounds, as the ending ones may make more. All rounds together
 -- have one grace; then tasks are cancelled at every suspension.
--- @param next_tasks gives those of the next round
--- @param told predicate: tasks that have no need of a first cancel
--- @return did it come to an end?
+-- @param next_tasks returns the tasks of the next round
+-- @param told predicate: tasks that were cancelled before
+-- @return have all tasks ended?
 local function end_rounds(loop, grace, next_tasks, told)
   local persisting = false
   core.set_grace(loop, grace)
@@ -99,8 +100,8 @@ local function end_rounds(loop, grace, next_tasks, told)
   return false
 end
 
---- Ends all tasks, then the generators that were left open, with as much grace.
--- What is still made after so many rounds is left to `loop:close`.
+--- Ends all tasks, then the generators that were left open, which get a grace of
+-- their own. Tasks still made after all rounds are left to `loop:close`.
 local function end_all(loop, grace, told)
   local gone = end_rounds(loop, grace, function()
     return others(loop, generator.is_closer)
@@ -124,7 +125,7 @@ end
 
 --- Ends what is left on the loop and closes it; it is no longer the current one.
 -- @param grace seconds that the tasks may take to end
--- @param main a task that was told to end already, or nil
+-- @param main a task that was cancelled already, or nil
 -- @return did a SIGINT come meanwhile?
 function shutdown.close(loop, grace, main)
   local before = core.interrupted(loop)

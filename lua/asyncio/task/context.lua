@@ -1,16 +1,16 @@
---- Contexts: running a function in one.
+--- Contexts: running a function in a context.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.base.check"
 
 local Context = core.index "asyncio.Context"
 
--- What goes back to the former context, also when the function fails.
+-- Restores the former context, also after an error.
 local Stay = { __close = function(stay)
   core.leave_context(stay.context, stay.former)
 end }
 
---- Calls `f(...)` in the context: what it sets stays in there. The function may
+--- Calls `f(...)` in the context; values that it sets stay there. The function may
 -- wait; other tasks keep their own contexts meanwhile.
 function Context:run(f, ...)
   check.self("run", self, check.context)

@@ -1,11 +1,11 @@
---- Reports: what an error looks like once nobody else will show it.
+--- Reports: the texts of errors that nothing else will show.
 
 local core = require("asyncio.core").api
 local waits = require "asyncio.inspect.waits"
 
 local report = {}
 
---- Text of any error value; one whose `__tostring` fails still gives some.
+--- Returns a text for any error value, even if its `__tostring` fails.
 function report.text(err)
   local ok, text = pcall(tostring, err)
   return ok and text or ("(error object: %s)"):format(type(err))
@@ -17,7 +17,7 @@ local function is_group(err)
   return core.isinstance(err, core.ExceptionGroup) and type(err.exceptions) == "table"
 end
 
---- Adds where the errors of a group were raised.
+--- Adds the places where the errors of a group were raised.
 local function add_origins(lines, seen, err)
   if seen[err] then
     return
@@ -35,7 +35,7 @@ local function add_origins(lines, seen, err)
   end
 end
 
---- The error of a failed future if it is an exception group.
+--- Returns the error of a failed future if it is an exception group.
 local function group_of(future)
   if not future:done() or future:cancelled() then
     return nil
@@ -64,15 +64,16 @@ function add_chain(lines, seen, task)
   end
 end
 
---- Tracebacks of a failed task and of those its error came through, from
--- where the error was raised outwards; of each error in an exception group.
+--- Returns the tracebacks of a failed task and of the tasks its error came
+-- through, beginning where the error was raised; and those of each error in an
+-- exception group.
 function report.chain(task)
   local lines = {}
   add_chain(lines, {}, task)
   return table.concat(lines, "\n")
 end
 
---- Text of the report about what a context tells.
+--- Returns the text of the report for a context.
 function report.describe(context)
   local lines = { "asyncio: " .. report.text(context.message or "unhandled error") }
   local subject = context.task or context.future or context.handle
@@ -99,7 +100,7 @@ function report.describe(context)
   return table.concat(lines, "\n")
 end
 
---- The default exception handler: one report on standard error.
+--- The default exception handler: writes one report to standard error.
 function report.default_handler(_, context)
   io.stderr:write(report.describe(context), "\n")
 end

@@ -1,4 +1,4 @@
---- Tasks: what their methods need the debug library for, and factories.
+--- Tasks: the methods that need the debug library, and factories.
 
 local core = require("asyncio.core").api
 local check = require "asyncio.base.check"
@@ -7,11 +7,11 @@ local tasks = {}
 
 local Task = core.index "asyncio.Task"
 
--- What the sources of this library start with.
+-- How the names of this library's sources begin.
 local OWN = debug.getinfo(1, "S").source:match("^(.-)task[/\\]task%.lua$")
 
---- The frames of a coroutine that can be shown, the oldest first; of the running
--- one without those of this library that ask for them.
+--- Returns the frames of a coroutine that can be shown, the oldest first. For the
+-- running one this leaves out the library's own frames that ask for them.
 local function frames_of(co)
   local frames = {}
   local level, asking = 0, co == coroutine.running()
@@ -39,7 +39,7 @@ local function frames_of(co)
   return frames
 end
 
---- The same of a coroutine and those inside it that it drives.
+--- Returns those of a coroutine and of all coroutines that it drives.
 local function all_frames_of(co)
   local frames = {}
   while co do
@@ -61,8 +61,8 @@ local function check_limit(name, limit)
   return n
 end
 
---- The Lua frames of the task, the oldest first; none once it is done.
--- @param limit at most so many, the newest ones
+--- Returns the Lua frames of the task, the oldest first; none once it is done.
+-- @param limit at most this number, the newest ones
 function Task:get_stack(limit)
   check.self("get_stack", self, is_task)
   limit = check_limit("get_stack", limit)
@@ -77,8 +77,8 @@ function Task:get_stack(limit)
 end
 
 --- Prints the stack of the task, or where it failed.
--- @param limit at most so many frames
--- @param file where to (default: standard error)
+-- @param limit at most this number of frames
+-- @param file the file to write to (standard error by default)
 function Task:print_stack(limit, file)
   check.self("print_stack", self, is_task)
   check_limit("print_stack", limit)
@@ -111,7 +111,7 @@ function tasks.uninterrupted(f, ...)
   return release(pcall(core.body(f), ...))
 end
 
---- A task factory that starts every task at once, up to its first wait.
+--- Makes a task factory that starts every task at once, up to its first wait.
 -- @param constructor called as `constructor(loop, coroutine, options)`
 function tasks.create_eager_task_factory(constructor)
   if type(constructor) ~= "function" then

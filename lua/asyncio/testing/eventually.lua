@@ -7,18 +7,19 @@ local verdict = require "asyncio.testing.verdict"
 
 local PAUSE = 0.01  -- seconds between tries
 
---- Must the error go on at once? A cancellation and a test's deadline must.
+--- Must the error be raised at once? So must cancellations and a test's deadline.
 local function is_final(err)
   return core.isinstance(err, errors.classes.CancelledError) or
     core.isinstance(err, errors.classes.DeadlockError)
 end
 
---- Does what `f` returned mean that it holds? An assertion returns nothing.
+--- Do the results of `f` mean that it holds? An assertion returns nothing.
 local function holds(results)
   return results[1] and (results.n == 1 or results[2])
 end
 
---- The error for a failure that lasted. Only an assertion of busted stays one.
+--- Makes the error of a lasting failure. Only one of a busted assertion stays an
+-- assertion.
 local function failure(results, seconds, place)
   local text = ("still so after %g s"):format(seconds)
   if results[1] then
@@ -27,9 +28,9 @@ local function failure(results, seconds, place)
   return verdict.add_line(results[2], text) or report.text(results[2]) .. "\n" .. text
 end
 
---- Calls `f()` until it holds, for so many seconds of the loop's clock.
--- @param place where errors are said to be
--- @return what it returned then
+--- Calls `f()` until it holds, for some seconds of the loop's clock.
+-- @param place the position that errors show
+-- @return its results then
 local function eventually(f, seconds, place)
   local loop = core.get_running_loop()
   local limit = loop:time() + seconds

@@ -1,6 +1,6 @@
 --- Fixtures: functions that run before and after each test, on its own loop.
--- Busted calls what it is given outside of any loop. So it only notes here
--- which functions the test that comes next is to run, and in which order.
+-- Busted calls its functions outside of any loop. So these only note which
+-- functions the next test must run, and in which order.
 
 local fixtures = {}
 
@@ -14,7 +14,8 @@ local function forget()
   noted = none()
 end
 
---- Busted's own function of that name; it is there while spec files are read.
+--- Returns busted's own function of that name, which exists while spec files are
+-- read.
 local function of_busted(name)
   local busted = package.loaded.busted
   local ok, f = pcall(function() return busted[name] end)
@@ -24,7 +25,7 @@ local function of_busted(name)
   return f
 end
 
---- Has `f` run before (or after) each test of the present block.
+--- Makes `f` run before or after each test of the present block.
 function fixtures.note(_, kind, f)
   local before_each, after_each = of_busted "before_each", of_busted "after_each"
   before_each(function()
@@ -33,7 +34,7 @@ function fixtures.note(_, kind, f)
   after_each(forget)
 end
 
---- Runs the functions, the last one first; all of them, whatever one raises.
+--- Runs all functions, the last one first, even if one raises an error.
 -- @return the first error in a table, or nil
 local function run_all(list, report)
   local first
@@ -48,8 +49,8 @@ local function run_all(list, report)
   return first
 end
 
---- The body of a test with the functions noted for it around it.
--- @param report called with each error that another one hides
+--- Puts the noted functions around the body of a test.
+-- @param report called with each error that is hidden by another one
 function fixtures.around(f, report)
   local these = noted
   forget()

@@ -1,5 +1,5 @@
---- Verdicts: what is said of a test that failed.
--- Its error stays what it is, by identity; the traceback goes beside it.
+--- Verdicts: the texts about tests that failed.
+-- The error of a test stays the same value; its traceback is kept beside it.
 
 local core = require("asyncio.core").api
 local errors = require "asyncio.base.errors"
@@ -8,7 +8,7 @@ local waits = require "asyncio.inspect.waits"
 
 local verdict = {}
 
---- What is left over of a kind, with where each one was made.
+--- Adds what is left over of one kind, with the places where each was made.
 local function add_left(lines, what, origins, kind)
   local text = ("%s left over: %d%s"):format(what, #origins, kind and " " .. kind or "")
   local known = {}
@@ -35,7 +35,8 @@ local function by_kind(pairs_of)
   return kinds, origins
 end
 
---- What is left over on the loop, as lines of text, with where it was made.
+--- Lists what is left over on the loop, as lines of text, with the places where it
+-- was made.
 function verdict.leftovers(loop)
   local lines = {}
   for _, task in ipairs(core.all_tasks(loop)) do
@@ -58,15 +59,16 @@ function verdict.leftovers(loop)
   return lines
 end
 
---- The error that a test is given where it waits when its time is up.
+--- Makes the error that a test gets where it waits when its time limit is
+-- reached.
 function verdict.too_late(loop, limit)
   return core.DeadlockError(("the test is not done after %g s\n%s"):format(
     limit, table.concat(waits.lines(loop), "\n")))
 end
 
---- The text about a test that took too long: where it was, or what it waited
--- for, how it ended after that, and what was reported meanwhile.
--- @param late the error it was given, or nil
+--- Describes a test that took too long: where it was or what it waited for, how it
+-- ended after that, and what was reported meanwhile.
+-- @param late the error that it got, or nil
 function verdict.late_text(limit, late, main, reports)
   local lines = { late and late.message or ("the test is not done after %g s"):format(limit) }
   if main:done() then
@@ -80,7 +82,7 @@ function verdict.late_text(limit, late, main, reports)
   return table.concat(lines, "\n")
 end
 
--- The error of the test that failed last -> the text that belongs below it.
+-- The error of the test that failed last -> the text to show below it.
 local shown = setmetatable({}, { __mode = "k" })
 
 for _, class in pairs(errors.classes) do
@@ -91,28 +93,28 @@ for _, class in pairs(errors.classes) do
   end
 end
 
---- A new test begins: errors of the one before it are shown as they are.
+--- Begins a new test: errors of the previous one are shown as they are.
 function verdict.forget()
   for err in pairs(shown) do
     shown[err] = nil
   end
 end
 
---- Busted makes a new table for each assertion that failed, for its message.
+--- Is it a failed assertion? Busted makes a new table for each, with a message.
 local function is_assertion(err)
   local meta = type(err) == "table" and debug.getmetatable(err)
   return type(meta) == "table" and meta.__type == "failure" and type(err.message) == "string"
 end
 
---- An assertion of busted with a line more; nil for any other error.
+--- Returns an assertion of busted with one more line; nil for any other error.
 function verdict.add_line(err, line)
   if is_assertion(err) then
     return setmetatable({ message = err.message .. "\n" .. line }, debug.getmetatable(err))
   end
 end
 
---- The error to raise for one of a test, so that the text is seen below its
--- own. Only a string, and an assertion of busted, become new values for it.
+--- Returns the error to raise for that of a test, so that the text is shown below
+-- its own. Only strings and assertions of busted become new values for that.
 function verdict.with_text(err, text)
   if type(err) == "string" then
     return err .. "\n" .. text
