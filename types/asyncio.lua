@@ -1,17 +1,17 @@
 ---@meta asyncio
 
---- Asynchronous programs in plain Lua: tasks, time limits and streams on an event loop, in the manner of
---- Python's asyncio. The rooms beside this file add their functions to the same class.
+--- Asynchronous programs in plain Lua: tasks, time limits and streams on an event loop, as in Python's asyncio.
+--- The files beside this one add their functions to the same class.
 ---@class asyncio
 local asyncio = {}
 
---- What `asyncio.await` takes: a future or task, a coroutine object, or any value with an `__await` metamethod.
+--- A value that `asyncio.await` takes: a future or task, a coroutine object, or one with an `__await` metamethod.
 ---@alias asyncio.Awaitable asyncio.Future|thread|table|userdata
 
---- What functions that start something take: an awaitable, or a function, which may suspend.
+--- A value that can be started: an awaitable, or a function, which may suspend.
 ---@alias asyncio.Startable asyncio.Awaitable|async fun(...): ...
 
---- The versions of the library and of what it stands on.
+--- The versions of the library and of those it is built on.
 ---@class asyncio.Versions
 ---@field asyncio string this library
 ---@field lua asyncio.Version
@@ -20,7 +20,7 @@ local asyncio = {}
 --- The version of one library.
 ---@class asyncio.Version
 ---@field compiled string the one this library was compiled for
----@field running string the one that is loaded; of Lua without the release where that is hidden
+---@field running string the one that is loaded; for Lua without the release if that is hidden
 
 --- Returns the versions of the library, of Lua and of libuv.
 ---@return asyncio.Versions

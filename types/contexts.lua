@@ -6,7 +6,7 @@ local asyncio = {}
 
 --- Makes a variable whose value follows tasks and callbacks.
 ---@param name string for messages
----@param default any what it has while nothing was set
+---@param default any its value until one is set
 ---@return asyncio.ContextVar
 function asyncio.ContextVar(name, default) end
 
@@ -14,8 +14,8 @@ function asyncio.ContextVar(name, default) end
 ---@class asyncio.ContextVar
 local ContextVar = {}
 
---- Gives the value in the current context.
----@param default any if there is none; else the variable's own default, else an error is raised
+--- Returns the value in the current context.
+---@param default any returned if there is none; without it the variable's own default; without that an error is raised
 ---@return any
 function ContextVar:get(default) end
 
@@ -24,11 +24,11 @@ function ContextVar:get(default) end
 ---@return asyncio.Token token for `reset`, or a variable to close
 function ContextVar:set(value) end
 
---- Gives back the value from before the `set` that made the token.
+--- Restores the value from before the `set` that made the token.
 ---@param token asyncio.Token
 function ContextVar:reset(token) end
 
---- What takes a `set` back, once.
+--- Undoes a `set`, once.
 ---@class asyncio.Token
 
 --- Copies the current context.
@@ -50,7 +50,7 @@ local Context = {}
 ---@return any ... its results
 function Context:run(f, ...) end
 
---- Gives a variable's value in this context.
+--- Returns a variable's value in this context.
 ---@param var asyncio.ContextVar
 ---@param default any
 ---@return any

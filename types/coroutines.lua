@@ -4,35 +4,35 @@
 ---@class asyncio
 local asyncio = {}
 
---- Makes a generator function: a call gives an iterator for the generic `for`, whose values are what `f`
---- yields; `f` may wait, and leaving the loop closes it.
+--- Makes a generator function: a call returns an iterator for the generic `for`, over the values that `f` yields.
+--- `f` may wait, and leaving the loop closes it.
 ---@param f async fun(...): ...
 ---@return fun(...): asyncio.Generator, nil, nil, asyncio.Generator
 function asyncio.generator(f) end
 
---- An iterator over what a function yields; calling it gives the next values, or nil. It closes with its
---- variable.
+--- An iterator over the values that a function yields; calling it returns the next values, or nil. It is closed with
+--- its variable.
 ---@class asyncio.Generator
 ---@operator call: any
 local Generator = {}
 
---- Unwinds the function by a raise at its yield.
+--- Ends the function by an error at its yield.
 ---@async
 function Generator:aclose() end
 
---- Makes scopes of a function that yields once: `local scope <close>, v = manager()`.
+--- Makes scopes from a function that yields once: `local scope <close>, v = manager()`.
 ---@param f async fun(...): ...
 ---@return async fun(...): asyncio.ContextManager, ...
 function asyncio.contextmanager(f) end
 
---- What is open until its variable is closed.
+--- A scope, which is open until its variable is closed.
 ---@class asyncio.ContextManager
 
---- Makes a scope that is filled as the program goes: `local stack <close> = asyncio.ExitStack()`.
+--- Makes a scope to which values are added as the program runs: `local stack <close> = asyncio.ExitStack()`.
 ---@return asyncio.ExitStack
 function asyncio.ExitStack() end
 
---- Things to close, the last one first.
+--- A stack of values to close, the last one first.
 ---@class asyncio.ExitStack
 local ExitStack = {}
 
@@ -57,11 +57,11 @@ function ExitStack:push(f) end
 ---@return T f
 function ExitStack:callback(f, ...) end
 
---- Moves all to a new stack.
+--- Moves everything to a new stack.
 ---@return asyncio.ExitStack
 function ExitStack:pop_all() end
 
---- Closes all now.
+--- Closes everything now.
 ---@async
 function ExitStack:close() end
 
@@ -74,7 +74,7 @@ asyncio.coroutine = {}
 ---@return thread
 function asyncio.coroutine.create(f) end
 
---- Starts a coroutine or goes on with it.
+--- Starts or continues a coroutine.
 ---@async
 ---@param co thread
 ---@param ... any
@@ -82,22 +82,22 @@ function asyncio.coroutine.create(f) end
 ---@return any ... what it yields or returns, or its error
 function asyncio.coroutine.resume(co, ...) end
 
---- Makes a coroutine and gives a function that resumes it, and raises its errors.
+--- Makes a coroutine and returns a function that resumes it and raises its errors.
 ---@param f async fun(...): ...
 ---@return async fun(...): ...
 function asyncio.coroutine.wrap(f) end
 
---- Gives values to the resumer of the running coroutine.
+--- Suspends the running coroutine and passes values to its resumer.
 ---@param ... any
 ---@return any ... the arguments of the next resume
 function asyncio.coroutine.yield(...) end
 
---- Returns what a coroutine does; one that waits for the loop is "normal".
+--- Returns the state of a coroutine; one that waits for the loop is "normal".
 ---@param co thread
 ---@return "running"|"suspended"|"normal"|"dead"
 function asyncio.coroutine.status(co) end
 
---- Gives the running coroutine, and whether it is the main one.
+--- Returns the running coroutine, and whether it is the main one.
 ---@return thread
 ---@return boolean ismain
 function asyncio.coroutine.running() end

@@ -3,7 +3,7 @@
 ---@class asyncio
 local asyncio = {}
 
---- Any error object of this library; the class of it is never raised itself.
+--- Any error object of this library; errors of this class itself are never raised.
 ---@class asyncio.Error
 ---@field message string? what happened, fit for a user
 ---@field name string the name of its class, such as "TimeoutError"
@@ -11,7 +11,7 @@ local asyncio = {}
 asyncio.Error = {}
 
 --- Makes a class for the errors of a program, below the class it is called on.
----@param name string letters, digits, `_` and `.`: what its errors are called in texts
+---@param name string letters, digits, `_` and `.`: the name of its errors in texts
 ---@return asyncio.ErrorClass
 function asyncio.Error:extend(name) end
 
@@ -25,7 +25,7 @@ asyncio.CancelledError = {}
 ---@overload fun(message?: string | table, fields?: table): asyncio.TimeoutError
 asyncio.TimeoutError = {}
 
---- Raised when a future is set twice, or asked for a result that is not there yet.
+--- Raised when a future is set twice, or asked for its result before it is done.
 ---@class asyncio.InvalidStateError: asyncio.Error
 ---@overload fun(message?: string | table, fields?: table): asyncio.InvalidStateError
 asyncio.InvalidStateError = {}
@@ -34,8 +34,8 @@ asyncio.InvalidStateError = {}
 ---@class asyncio.OSError: asyncio.Error
 ---@field code string? name of the error, such as "ECONNREFUSED" or, from a look-up, "EAI_NONAME"
 ---@field errno integer? its positive number on this system; look-ups have none
----@field syscall string? what was tried, such as "connect"
----@field address string? where to, such as "127.0.0.1:80", or the host that was looked up
+---@field syscall string? the call that failed, such as "connect"
+---@field address string? its address, such as "127.0.0.1:80", or the host that was looked up
 ---@field path string? path of the file or unix socket
 ---@field errors asyncio.OSError[]? one for each address, when several were tried and all failed
 ---@overload fun(message?: string | table, fields?: table): asyncio.OSError
@@ -46,25 +46,25 @@ asyncio.OSError = {}
 ---@overload fun(message?: string | table, fields?: table): asyncio.SSLError
 asyncio.SSLError = {}
 
---- Raised when a stream ends before what was asked for.
+--- Raised when a stream ends before all requested bytes have come.
 ---@class asyncio.IncompleteReadError: asyncio.Error
 ---@field partial string the bytes that did come
----@field expected integer? how many bytes were asked for, if it was a number of them
+---@field expected integer? how many bytes were requested, if a number of them was
 ---@overload fun(message?: string | table, fields?: table): asyncio.IncompleteReadError
 asyncio.IncompleteReadError = {}
 
 --- Raised when no separator comes within a reader's limit; the bytes stay in the reader.
 ---@class asyncio.LimitOverrunError: asyncio.Error
----@field consumed integer how many bytes were looked through
+---@field consumed integer how many bytes were searched
 ---@overload fun(message?: string | table, fields?: table): asyncio.LimitOverrunError
 asyncio.LimitOverrunError = {}
 
---- Raised by a `get_nowait` that finds nothing.
+--- Raised by `get_nowait` when there is no item.
 ---@class asyncio.QueueEmpty: asyncio.Error
 ---@overload fun(message?: string | table, fields?: table): asyncio.QueueEmpty
 asyncio.QueueEmpty = {}
 
---- Raised by a `put_nowait` that finds no room.
+--- Raised by `put_nowait` when there is no room.
 ---@class asyncio.QueueFull: asyncio.Error
 ---@overload fun(message?: string | table, fields?: table): asyncio.QueueFull
 asyncio.QueueFull = {}
@@ -74,7 +74,7 @@ asyncio.QueueFull = {}
 ---@overload fun(message?: string | table, fields?: table): asyncio.QueueShutDown
 asyncio.QueueShutDown = {}
 
---- Raised in those who wait at a barrier that was reset or aborted.
+--- Raised in the tasks that wait at a barrier that was reset or aborted.
 ---@class asyncio.BrokenBarrierError: asyncio.Error
 ---@overload fun(message?: string | table, fields?: table): asyncio.BrokenBarrierError
 asyncio.BrokenBarrierError = {}
@@ -84,7 +84,7 @@ asyncio.BrokenBarrierError = {}
 ---@overload fun(message?: string | table, fields?: table): asyncio.BrokenWorkerError
 asyncio.BrokenWorkerError = {}
 
---- Raised in the main task when nothing can ever wake it; its message lists who waits for what.
+--- Raised in the main task when nothing can ever wake it; its message lists what each task waits for.
 ---@class asyncio.DeadlockError: asyncio.Error
 ---@overload fun(message?: string | table, fields?: table): asyncio.DeadlockError
 asyncio.DeadlockError = {}
@@ -92,7 +92,7 @@ asyncio.DeadlockError = {}
 --- Any of the classes of errors, such as `asyncio.TimeoutError`.
 ---@alias asyncio.ErrorClass asyncio.Error
 
---- Returns whether a value is an error object of that class, or of one below it.
+--- Returns whether a value is an error object of that class, or of a class below it.
 ---@param value any
 ---@param class asyncio.ErrorClass
 ---@return boolean

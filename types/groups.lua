@@ -19,7 +19,7 @@ function asyncio.TaskGroup() end
 ---@return T ... what the body returned, once all children are done
 function asyncio.task_group(body) end
 
---- Starts a child of the group, as `asyncio.create_task`.
+--- Starts a child of the group, as `asyncio.create_task` does.
 ---@param f async fun(...): ... | thread | table
 ---@param ... any arguments of `f`
 ---@return asyncio.Task
@@ -29,16 +29,16 @@ function TaskGroup:create_task(f, ...) end
 ---@async
 ---@param f async fun(started: fun(...: any), ...): ... | table
 ---@param ... any further arguments of `f`
----@return any ... what `started` was called with
+---@return any ... the arguments of `started`
 function TaskGroup:start(f, ...) end
 
---- Cancels the children and the block; `asyncio.task_group` ends quietly then.
+--- Cancels the children and the block; `asyncio.task_group` then ends without an error.
 function TaskGroup:cancel() end
 
---- Cancels the children that there are; the group goes on and takes others.
+--- Cancels the present children; the group goes on and takes others.
 function TaskGroup:cancel_children() end
 
---- What picks errors: a class, several, or a function that says whether an error matches.
+--- A condition for errors: a class, several, or a function that returns whether an error matches.
 ---@alias asyncio.ErrorCondition asyncio.ErrorClass | asyncio.ErrorClass[] | fun(err: any): boolean?
 
 --- Several errors raised as one.
@@ -51,27 +51,27 @@ asyncio.ExceptionGroup = {}
 --- Divides the group.
 ---@param condition asyncio.ErrorCondition
 ---@return asyncio.ExceptionGroup? found the part that matches
----@return asyncio.ExceptionGroup? rest what does not
+---@return asyncio.ExceptionGroup? rest the part that does not
 function asyncio.ExceptionGroup:split(condition) end
 
---- The part of the group that matches.
+--- Returns the part of the group that matches.
 ---@param condition asyncio.ErrorCondition
 ---@return asyncio.ExceptionGroup?
 function asyncio.ExceptionGroup:subgroup(condition) end
 
---- Options of `gather`, in one table with what it gathers.
+--- Options of `gather`, in one table with the values to gather.
 ---@class asyncio.GatherOptions
 ---@field [integer] asyncio.Startable
----@field n integer? how many there are, if not `#`
----@field return_exceptions boolean? errors stand among the results instead of being raised
+---@field n integer? how many values there are, if not `#`
+---@field return_exceptions boolean? true: errors are among the results instead of being raised
 
 --- Results of `gather`, as a table.
 ---@class asyncio.GatherResults
 ---@field [integer] any the first result of each, or its error
 ---@field n integer how many there are
----@field failed table<integer, true>? of those whose error stands here, with `return_exceptions`
+---@field failed table<integer, true>? the places that hold errors, with `return_exceptions`
 
---- Runs all of them at once and waits for all; raises the first error.
+--- Runs all values at once and waits for all of them; raises the first error.
 ---@async
 ---@param ... asyncio.Startable
 ---@return any ... the first result of each, in order
@@ -87,14 +87,14 @@ asyncio.FIRST_COMPLETED = "FIRST_COMPLETED"
 --- Makes `wait` wait until one has failed, or all are done.
 asyncio.FIRST_EXCEPTION = "FIRST_EXCEPTION"
 
---- Options of `wait`, in one table with what it waits for.
+--- Options of `wait`, in one table with the futures to wait for.
 ---@class asyncio.WaitOptions
 ---@field [integer] asyncio.Future
 ---@field n? integer length of the list
 ---@field timeout? number seconds
 ---@field return_when? "ALL_COMPLETED" | "FIRST_COMPLETED" | "FIRST_EXCEPTION"
 
---- Waits until some or all tasks or futures are done. Never cancels them, never raises their errors.
+--- Waits until some or all tasks or futures are done. Never cancels them or raises their errors.
 ---@async
 ---@param first asyncio.Future | asyncio.WaitOptions
 ---@param ... asyncio.Future
@@ -102,7 +102,7 @@ asyncio.FIRST_EXCEPTION = "FIRST_EXCEPTION"
 ---@return asyncio.Future[] pending likewise
 function asyncio.wait(first, ...) end
 
---- Options of `as_completed`, in one table with what it watches.
+--- Options of `as_completed`, in one table with the values to wait for.
 ---@class asyncio.CompletedOptions
 ---@field [integer] any awaitables or functions
 ---@field n? integer length of the list

@@ -49,7 +49,7 @@ local Runner = {}
 ---@overload fun(self: asyncio.Runner, options: asyncio.RunnerRunOptions): ...
 function Runner:run(main, ...) end
 
---- Gives the runner's loop, which is made when it is first needed.
+--- Returns the runner's loop, which is made when it is first needed.
 ---@return asyncio.Loop
 function Runner:get_loop() end
 
@@ -60,26 +60,26 @@ function Runner:close() end
 ---@return asyncio.Loop
 function asyncio.new_event_loop() end
 
---- Gives the running loop, or else the one set by `set_event_loop`; raises if there is neither.
+--- Returns the running loop, or else the one set by `set_event_loop`; raises if there is neither.
 ---@return asyncio.Loop
 function asyncio.get_event_loop() end
 
---- Makes a loop the answer of `get_event_loop` where none runs.
----@param loop asyncio.Loop? nil takes it away again
+--- Sets the loop that `get_event_loop` returns when none is running.
+---@param loop asyncio.Loop? nil clears it
 function asyncio.set_event_loop(loop) end
 
---- Gives the loop that runs the caller; raises if there is none.
+--- Returns the loop that runs the caller; raises if there is none.
 ---@return asyncio.Loop
 function asyncio.get_running_loop() end
 
---- In a forked process, drops the loops of its parent, so that it may run its own; elsewhere does nothing.
+--- In a forked process, drops the loops of the parent, so that the child can run its own. Elsewhere it does nothing.
 function asyncio.after_fork() end
 
 --- An event loop: it runs tasks, calls functions when their time has come, and waits for the system.
 ---@class asyncio.Loop
 local Loop = {}
 
---- What an exception handler is called with.
+--- The argument of an exception handler: what it reports.
 ---@class asyncio.ExceptionContext
 ---@field message string what happened
 ---@field exception any? the error
@@ -87,11 +87,11 @@ local Loop = {}
 ---@field future asyncio.Future? the future that failed
 ---@field handle asyncio.Handle? the call that failed
 ---@field traceback string? where the error was raised, or where a pending task stands
----@field source_traceback string? where the task or future was made, if the loop has kept it
+---@field source_traceback string? where the task or future was made, if the loop keeps that
 ---@field peer string? the address or path at the other end of a dropped connection
 ---@field origin string? the line that made that connection, as "app.lua:14"
 
---- What `loop:stats` counts.
+--- The numbers that `loop:stats` returns.
 ---@class asyncio.LoopStats
 ---@field tasks integer tasks that are not done
 ---@field ready integer tasks and calls that wait for their turn
@@ -104,7 +104,7 @@ local Loop = {}
 ---@field anchors integer values that the loop keeps alive
 ---@field handles table<string, integer> open things of the system, by kind
 
---- Makes a task from a function or coroutine object, as `create_task` wants it made.
+--- Makes a task from a function or coroutine object, for `create_task`.
 ---@alias asyncio.TaskFactory fun(loop: asyncio.Loop, f: asyncio.Startable, options: asyncio.TaskOptions): asyncio.Task
 
 --- Runs the loop until the awaitable is done.
@@ -172,11 +172,11 @@ function Loop:create_future(options) end
 ---@overload fun(self: asyncio.Loop, options: asyncio.CreateTaskOptions): asyncio.Task
 function Loop:create_task(f, ...) end
 
---- Sets the handler of failures that reach no caller.
----@param handler fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)? nil: the default one
+--- Sets the handler for failures that reach no caller.
+---@param handler fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)? nil restores the default
 function Loop:set_exception_handler(handler) end
 
---- Gives the handler that was set, or nil.
+--- Returns the handler that was set, or nil.
 ---@return fun(loop: asyncio.Loop, context: asyncio.ExceptionContext)?
 function Loop:get_exception_handler() end
 
@@ -196,37 +196,37 @@ function Loop:set_debug(on) end
 ---@return boolean
 function Loop:get_debug() end
 
---- Sets how long a step may take before debug mode reports it.
+--- Sets the time that a step may take before debug mode reports it.
 ---@param seconds number 0.1 at first
 function Loop:set_slow_callback_duration(seconds) end
 
 --- Sets the factory that makes the tasks of this loop.
----@param factory asyncio.TaskFactory? nil: in the usual way
+---@param factory asyncio.TaskFactory? nil restores the default
 function Loop:set_task_factory(factory) end
 
---- Gives the factory that was set, or nil.
+--- Returns the factory that was set, or nil.
 ---@return asyncio.TaskFactory?
 function Loop:get_task_factory() end
 
---- Counts what the loop has and has done.
+--- Returns numbers about what the loop has and has done.
 ---@return asyncio.LoopStats
 function Loop:stats() end
 
---- A call that is to come.
+--- A scheduled call.
 ---@class asyncio.Handle
 local Handle = {}
 
---- Takes the call back; does nothing once it was made.
+--- Cancels the call; does nothing once it was made.
 function Handle:cancel() end
 
---- Returns whether the call was taken back.
+--- Returns whether the call was cancelled.
 ---@return boolean
 function Handle:cancelled() end
 
---- A call that is to come at some time.
+--- A call that is scheduled for a moment.
 ---@class asyncio.TimerHandle: asyncio.Handle
 local TimerHandle = {}
 
---- Returns when the call is to come.
+--- Returns the moment for which the call is scheduled.
 ---@return number seconds of the loop's clock
 function TimerHandle:when() end

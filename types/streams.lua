@@ -45,9 +45,9 @@ function asyncio.open_unix_connection(path, options) end
 
 --- Options of `start_unix_server`.
 ---@class asyncio.UnixServerOptions
----@field limit integer? bytes, the limit of the clients' readers; 65536 by default
+---@field limit integer? limit of the clients' readers in bytes; 65536 by default
 ---@field backlog integer? how many connections the system holds before they are accepted; 1024 by default
----@field max_connections integer? no client is accepted above it
+---@field max_connections integer? the most clients at a time; further ones are not accepted meanwhile
 ---@field start_serving boolean? false: connections are refused before `server:start_serving()`
 
 --- Options of `start_server`.
@@ -91,10 +91,10 @@ local Server = {}
 ---@field family asyncio.Family?
 ---@field path string? of a unix socket, which has no other field
 
---- Begins to listen and to accept clients, if it did not yet.
+--- Begins to listen and to accept clients, unless it does so already.
 function Server:start_serving() end
 
---- Lets newcomers wait until `start_serving`.
+--- Makes new clients wait until `start_serving`.
 function Server:stop_accepting() end
 
 --- Numbers of connections.
@@ -103,10 +103,10 @@ function Server:stop_accepting() end
 ---@field active integer open now
 ---@field refused integer closed because there was no memory or no task for them
 ---@field handshake_errors integer 0 without TLS
----@field handler_errors integer whose handler failed
----@field peer_errors integer whose handler ended with the loss of its own connection
+---@field handler_errors integer connections whose handler failed
+---@field peer_errors integer connections whose handler ended because they were lost
 
---- Gives what became of its connections.
+--- Counts its connections by how they ended.
 ---@return asyncio.ServerStats
 function Server:stats() end
 
@@ -114,7 +114,7 @@ function Server:stats() end
 ---@async
 function Server:serve_forever() end
 
---- Stops listening; the connections there are go on.
+--- Stops listening; open connections go on.
 function Server:close() end
 
 --- Waits until the server is closed and all its connections have ended.
@@ -135,7 +135,7 @@ function Server:close_clients() end
 --- Drops all connections at once.
 function Server:abort_clients() end
 
---- Gives the server's loop, be it closed.
+--- Returns the server's loop, even if it is closed.
 ---@return asyncio.Loop
 function Server:get_loop() end
 
@@ -143,7 +143,7 @@ function Server:get_loop() end
 ---@class asyncio.StreamReader
 local StreamReader = {}
 
---- What `reader:read` reads: at most so many bytes, everything (also with -1 and nothing), or a line.
+--- How much `reader:read` reads: at most a number of bytes; everything (also with -1, or nothing); or a line.
 ---@alias asyncio.ReadFormat integer
 ---| "a" # everything up to the end
 ---| "l" # a line without its newline
@@ -155,13 +155,13 @@ local StreamReader = {}
 ---@return string?
 function StreamReader:read(n) end
 
---- Reads exactly so many bytes; raises IncompleteReadError if there are fewer.
+--- Reads exactly this number of bytes; raises IncompleteReadError if there are fewer.
 ---@async
 ---@param n integer bytes
 ---@return string
 function StreamReader:readexactly(n) end
 
---- Reads up to and with a separator; raises IncompleteReadError or LimitOverrunError if it does not come.
+--- Reads up to and including a separator; raises IncompleteReadError or LimitOverrunError if it does not come.
 ---@async
 ---@param separator string|string[]|nil one or any of several; a newline by default
 ---@param options { limit: integer? }? bytes, for this call instead of the reader's limit
@@ -179,7 +179,7 @@ function StreamReader:lines() end
 
 --- Shows the next bytes without taking them; waits for the first one only.
 ---@async
----@param n integer at most so many bytes
+---@param n integer bytes at most
 ---@return string? bytes nil at the end
 function StreamReader:peek(n) end
 
@@ -194,7 +194,7 @@ function StreamReader:feed_data(data) end
 --- Ends the stream of a reader without a connection.
 function StreamReader:feed_eof() end
 
---- Gives the error that broke the stream.
+--- Returns the error that broke the stream.
 ---@return any err nil if there is none
 ---@return boolean broken
 function StreamReader:exception() end
@@ -203,7 +203,7 @@ function StreamReader:exception() end
 ---@param err any
 function StreamReader:set_exception(err) end
 
---- Sends bytes to a connection; closing its variable closes it and waits until all is sent.
+--- Sends bytes to a connection; closing its variable closes it and waits until everything is sent.
 ---@class asyncio.StreamWriter
 local StreamWriter = {}
 
@@ -212,7 +212,7 @@ local StreamWriter = {}
 ---@param ... string
 function StreamWriter:write(...) end
 
---- Sends the strings of a list, as `write`.
+--- Sends the strings of a list, as `write` does.
 ---@async
 ---@param list string[]
 function StreamWriter:writelines(list) end
@@ -225,7 +225,7 @@ function StreamWriter:drain() end
 ---@return boolean
 function StreamWriter:can_write_eof() end
 
---- Ends this direction after what was written; reading goes on.
+--- Ends this direction once everything is sent; reading goes on.
 function StreamWriter:write_eof() end
 
 --- Closes the connection once what was written is sent.
@@ -238,13 +238,13 @@ function StreamWriter:abort() end
 ---@return boolean
 function StreamWriter:is_closing() end
 
---- Waits until the connection is closed; raises OSError if it broke before all was sent.
+--- Waits until the connection is closed; raises OSError if it broke before everything was sent.
 ---@async
 function StreamWriter:wait_closed() end
 
---- Returns something about the connection: an address as host, port or path; the number of its file descriptor.
+--- Returns a property of the connection: an address as host and port, or path; the number of its file descriptor.
 ---@param name "peername"|"sockname"|"socket"|string
----@param default any what to give for what there is not
+---@param default any returned for an unknown property
 ---@return any value
 ---@return integer? port
 function StreamWriter:get_extra_info(name, default) end
@@ -253,6 +253,6 @@ function StreamWriter:get_extra_info(name, default) end
 ---@param limits { high: integer?, low: integer? }? bytes; 65536 and a quarter of `high` by default
 function StreamWriter:set_write_buffer_limits(limits) end
 
---- Counts what is not yet sent.
+--- Returns how much is not sent yet.
 ---@return integer bytes
 function StreamWriter:get_write_buffer_size() end

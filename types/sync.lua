@@ -36,7 +36,7 @@ function Event:clear() end
 ---@return boolean
 function Event:is_set() end
 
---- Permits for so many tasks at a time.
+--- Permits for a number of tasks at a time.
 ---@class asyncio.Semaphore
 local Semaphore = {}
 
@@ -52,7 +52,7 @@ function Semaphore:release() end
 ---@return boolean
 function Semaphore:locked() end
 
---- Tasks wait here until another one that has changed something notifies them.
+--- Tasks wait at a condition until another task notifies them of a change.
 ---@class asyncio.Condition
 local Condition = {}
 
@@ -87,16 +87,16 @@ function Condition:notify(n) end
 --- Wakes all tasks that wait.
 function Condition:notify_all() end
 
---- So many tasks wait for each other here.
+--- A fixed number of tasks wait for each other at a barrier.
 ---@class asyncio.Barrier
 local Barrier = {}
 
---- Waits until as many tasks as there are parties do.
+--- Waits until as many tasks wait as there are parties.
 ---@async
----@return integer place which of them this one is, from 1
+---@return integer place the number of this one among them, from 1
 function Barrier:wait() end
 
---- Goes back to the start: tasks that wait raise BrokenBarrierError.
+--- Starts a new round; tasks that wait raise BrokenBarrierError.
 function Barrier:reset() end
 
 --- Makes every `wait` raise BrokenBarrierError until `reset`.
@@ -114,7 +114,7 @@ function Barrier:n_waiting() end
 ---@return boolean
 function Barrier:broken() end
 
---- Items on their way from task to task.
+--- Passes items from task to task.
 ---@class asyncio.Queue
 local Queue = {}
 
@@ -136,7 +136,7 @@ function Queue:put_nowait(item) end
 ---@return any
 function Queue:get_nowait() end
 
---- Walks over items as `get` gives them, until the queue is shut down and empty: `for item in queue:items() do`.
+--- Iterates over items as `get` returns them, until the queue is shut down and empty: `for item in queue:items() do`.
 ---@return async fun(queue: asyncio.Queue): any
 ---@return asyncio.Queue
 function Queue:items() end
@@ -144,12 +144,12 @@ function Queue:items() end
 --- Marks an item that was taken as done.
 function Queue:task_done() end
 
---- Waits until all items are dealt with.
+--- Waits until all items are marked as done.
 ---@async
 function Queue:join() end
 
---- Ends the puts, and the gets once no item is left.
----@param immediate boolean? drop what is left
+--- Refuses further items; `get` fails, too, once no item is left.
+---@param immediate boolean? true drops the items that are left
 function Queue:shutdown(immediate) end
 
 --- Counts the items.
@@ -168,7 +168,7 @@ function Queue:full() end
 ---@return integer
 function Queue:maxsize() end
 
---- What constructors take in a table. Those that take something else, too, take it by its name or in its place.
+--- Options of constructors. Other arguments may stand in the same table, by name or by position.
 ---@class asyncio.Named
 ---@field name string? shown by `tostring` and in reports of what tasks wait for
 
@@ -220,7 +220,7 @@ function asyncio.Semaphore(n) end
 ---@return asyncio.Semaphore
 function asyncio.BoundedSemaphore(n) end
 
---- Makes a queue whose items come out as they went in.
+--- Makes a queue whose items come out in the order they went in.
 ---@param maxsize (integer|asyncio.QueueOptions)? no limit if 0 or less; 0 by default
 ---@return asyncio.Queue
 function asyncio.Queue(maxsize) end
@@ -230,7 +230,7 @@ function asyncio.Queue(maxsize) end
 ---@return asyncio.Queue
 function asyncio.LifoQueue(maxsize) end
 
---- Makes a queue whose least item comes out first, equal ones as they went in.
+--- Makes a queue whose least item comes out first; equal ones come out in the order they went in.
 ---@param maxsize (integer|asyncio.PriorityQueueOptions)? no limit if 0 or less; 0 by default
 ---@param less (fun(a: any, b: any): boolean)? `<` by default
 ---@return asyncio.Queue

@@ -5,10 +5,10 @@ local asyncio = {}
 
 --- Options of a task.
 ---@class asyncio.TaskOptions
----@field name string? shown in reports; without it a number is made up
+---@field name string? shown in reports; by default made from a number
 ---@field eager_start boolean? runs the task at once until it first waits
 ---@field time_slice number? seconds; a longer step of this task is made to yield
----@field context asyncio.Context? what it runs in; without it, in a copy of the current one
+---@field context asyncio.Context? the context it runs in; a copy of the current one by default
 
 --- Options of `create_task`, in one table with the function and its arguments.
 ---@class asyncio.CreateTaskOptions: asyncio.TaskOptions
@@ -35,19 +35,19 @@ function asyncio.await(awaitable) end
 ---@return any ... its results
 function asyncio.shield(awaitable) end
 
---- Makes a coroutine function: a call of it does not run, but gives a coroutine object to await later.
+--- Makes a coroutine function: a call of it does not run it, but returns a coroutine object to await later.
 ---@param f async fun(...): ...
 ---@return fun(...): thread
 function asyncio.async(f) end
 
---- Lets other tasks run for some time, and gives back the other arguments.
+--- Suspends the task for some time and returns the other arguments.
 ---@async
 ---@param delay number seconds; 0 or less gives way for one turn
 ---@param ... any
 ---@return any ...
 function asyncio.sleep(delay, ...) end
 
---- Gives the task that runs now, or nil outside one.
+--- Returns the task that runs now, or nil outside of tasks.
 ---@param loop asyncio.Loop? the running one by default
 ---@return asyncio.Task?
 function asyncio.current_task(loop) end
@@ -57,7 +57,7 @@ function asyncio.current_task(loop) end
 ---@return asyncio.Task[]
 function asyncio.all_tasks(loop) end
 
---- Makes a task of an awaitable; a task or future is given back as it is.
+--- Makes a task from an awaitable; a task or future is returned as it is.
 ---@param awaitable asyncio.Startable
 ---@return asyncio.Future
 function asyncio.ensure_future(awaitable) end
@@ -77,7 +77,7 @@ function asyncio.iscoroutine(value) end
 ---@return boolean
 function asyncio.iscoroutinefunction(value) end
 
---- Returns whether `asyncio.await` takes a value.
+--- Returns whether a value can be awaited.
 ---@param value any
 ---@return boolean
 function asyncio.isawaitable(value) end
@@ -102,18 +102,18 @@ function asyncio.create_eager_task_factory(constructor) end
 ---@return asyncio.Future
 function asyncio.Future(loop) end
 
---- Makes a task and asks no factory: what factories end in.
+--- Makes a task without asking a factory: for use in factories.
 ---@param loop asyncio.Loop
 ---@param f asyncio.Startable
 ---@param options asyncio.TaskOptions?
 ---@return asyncio.Task
 function asyncio.Task(loop, f, options) end
 
---- A result that may not be there yet.
+--- A result that may come later.
 ---@class asyncio.Future
 local Future = {}
 
---- Settles the future with results and wakes those who wait for it.
+--- Settles the future with results and wakes the tasks that wait for it.
 ---@param ... any
 function Future:set_result(...) end
 
@@ -121,11 +121,11 @@ function Future:set_result(...) end
 ---@param err any
 function Future:set_exception(err) end
 
---- Gives the results, or raises the error; raises InvalidStateError while pending.
+--- Returns the results, or raises the error; raises InvalidStateError while pending.
 ---@return any ...
 function Future:result() end
 
---- Gives the error of a future that is done.
+--- Returns the error of a future that is done.
 ---@return any err nil if there is none
 ---@return boolean failed
 function Future:exception() end
@@ -138,7 +138,7 @@ function Future:done() end
 ---@return boolean
 function Future:cancelled() end
 
---- Cancels the future; a task is asked to end, where it waits.
+--- Cancels the future; a task raises CancelledError where it waits.
 ---@param message string? carried by the CancelledError
 ---@return boolean accepted false if it was done
 function Future:cancel(message) end
@@ -147,16 +147,16 @@ function Future:cancel(message) end
 ---@param f fun(future: asyncio.Future)
 function Future:add_done_callback(f) end
 
---- Takes a function away as often as it was added.
+--- Removes a function as often as it was added.
 ---@param f fun(future: asyncio.Future)
 ---@return integer count how often that was
 function Future:remove_done_callback(f) end
 
---- Gives the loop the future belongs to.
+--- Returns the loop that the future belongs to.
 ---@return asyncio.Loop
 function Future:get_loop() end
 
---- A future whose result is what a function returns, and which runs that function.
+--- A future that runs a function, and has its results.
 ---@class asyncio.Task: asyncio.Future
 local Task = {}
 
@@ -168,7 +168,7 @@ function Task:cancelling() end
 ---@return integer count how many are left
 function Task:uncancel() end
 
---- Gives the task's name: by default "Task-7", or "handler of 127.0.0.1:51234" for a server's handler.
+--- Returns the task's name: by default "Task-7", or "handler of 127.0.0.1:51234" for a server's handler.
 ---@return string
 function Task:get_name() end
 
@@ -177,11 +177,11 @@ function Task:get_name() end
 ---@return asyncio.Task self
 function Task:set_name(name) end
 
---- Gives the context of the task, always the same object.
+--- Returns the context of the task, always the same object.
 ---@return asyncio.Context
 function Task:get_context() end
 
---- Gives the task's coroutine, to look at but not to resume; nil once it is done.
+--- Returns the task's coroutine, to inspect but not to resume; nil once it is done.
 ---@return thread?
 function Task:get_coro() end
 
@@ -193,15 +193,15 @@ function Task:traceback() end
 ---@class asyncio.Frame
 ---@field source string name of the file, shortened
 ---@field line integer the line it is at
----@field name string? what the function is called, if known
+---@field name string? the name of the function, if known
 ---@field func function
 
 --- Lists the task's Lua frames, the oldest first; field `n` is their number.
----@param limit integer? at most so many, the newest ones
+---@param limit integer? the most frames to return, the newest ones
 ---@return asyncio.Frame[]
 function Task:get_stack(limit) end
 
 --- Writes the task's stack.
----@param limit integer? at most so many frames
+---@param limit integer? the most frames to show
 ---@param file file*? standard error by default
 function Task:print_stack(limit, file) end

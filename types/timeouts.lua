@@ -3,7 +3,8 @@
 ---@class asyncio
 local asyncio = {}
 
---- Awaits with a time limit: cancels, waits for the end of it, and raises TimeoutError.
+--- Awaits with a time limit. When that is reached, cancels the awaitable, waits until it has ended, and raises
+--- TimeoutError.
 ---@async
 ---@param awaitable asyncio.Startable
 ---@param timeout number? seconds; nil for no limit
@@ -21,23 +22,23 @@ function asyncio.timeout(delay) end
 ---@return asyncio.Timeout
 function asyncio.timeout_at(when) end
 
---- A time limit, which ends where its variable is closed and raises TimeoutError there if the limit was reached.
+--- A time limit. It ends when its variable is closed, and raises TimeoutError then if the limit was reached.
 ---@class asyncio.Timeout
 local Timeout = {}
 
---- Returns when the time ends.
+--- Returns the moment of the limit.
 ---@return number? seconds of the loop's clock; nil without a limit
 function Timeout:when() end
 
---- Moves the end of the time.
----@param when number? seconds of the loop's clock; nil takes the limit away
+--- Moves the limit.
+---@param when number? seconds of the loop's clock; nil removes the limit
 function Timeout:reschedule(when) end
 
---- Returns whether the time has run out.
+--- Returns whether the limit was reached.
 ---@return boolean
 function Timeout:expired() end
 
---- Calls `f(...)`; raises TimeoutError when the time runs out.
+--- Calls `f(...)`; raises TimeoutError when the limit is reached.
 ---@async
 ---@param delay number? seconds; nil for no limit
 ---@param f async fun(...): ...
@@ -45,7 +46,7 @@ function Timeout:expired() end
 ---@return any ...
 function asyncio.fail_after(delay, f, ...) end
 
---- Calls `f(...)`, and moves on when the time runs out.
+--- Calls `f(...)`, and moves on when the limit is reached.
 ---@async
 ---@param delay number? seconds; nil for no limit
 ---@param f async fun(...): ...
