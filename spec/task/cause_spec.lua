@@ -36,6 +36,12 @@ local ways = {
     local wrap = asyncio.coroutine.wrap
     wrap(function() wrap(function() asyncio.sleep(0) asyncio.await(task) end)() end)()
   end,
+  move_on_after = function(task) asyncio.move_on_after(5, asyncio.await, task) end,
+  ExitStack = function(task)
+    local stack <close> = asyncio.ExitStack()
+    stack:callback(function() asyncio.sleep(0) end)
+    stack:callback(asyncio.await, task)
+  end,
   generator = function(task)
     for _ in asyncio.generator(function() coroutine.yield(1) asyncio.await(task) end)() do
       asyncio.sleep(0)

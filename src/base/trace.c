@@ -270,8 +270,9 @@ void las_pushplace (lua_State *L, lua_State *co) {
 */
 static const char passkey = 0;
 
-/* fields of a note */
-enum {TRACE = 1, PLACE, CAUSE};
+/* Fields of a note. WHOLE: the library's Lua code caught the error in the same
+   coroutine, so TRACE is all of its traceback. */
+enum {TRACE = 1, PLACE, CAUSE, WHOLE};
 
 
 void las_pushnoted (lua_State *L) {
@@ -330,11 +331,16 @@ static int pushpassed (lua_State *L) {
 void las_errortrace (lua_State *L) {
   luaL_traceback(L, L, NULL, 1);
   if (pushpassed(L) == LUA_TTABLE) {
+    int whole = (lua_rawgeti(L, -1, WHOLE) != LUA_TNIL);
+    lua_pop(L, 1);
     lua_rawgeti(L, -1, PLACE);
     lua_insert(L, -3);
     lua_rawgeti(L, -1, TRACE);  /* stack: place, trace, note, inner trace */
     lua_remove(L, -2);
-    join(L);
+    if (whole)
+      lua_remove(L, -2);
+    else
+      join(L);
     lua_insert(L, -2);
   }
   else {
@@ -352,18 +358,72 @@ void las_pushcause (lua_State *L) {
 }
 
 
-void las_noteerror (lua_State *L) {
-  luaL_checkstack(L, 8, NULL);
-  las_getanchored(L, LAS_UNOTES);
-  lua_pushthread(L);
-  lua_createtable(L, CAUSE, 0);
+/* Makes the table on top the note of the error that is being raised.
+   [-0, +0, m] */
+static void fillnote (lua_State *L) {
   las_errortrace(L);
   lua_rawseti(L, -3, PLACE);
   lua_rawseti(L, -2, TRACE);
   las_pushcause(L);
   lua_rawseti(L, -2, CAUSE);
+}
+
+
+void las_noteerror (lua_State *L) {
+  luaL_checkstack(L, 8, NULL);
+  las_getanchored(L, LAS_UNOTES);
+  lua_pushthread(L);
+  lua_createtable(L, CAUSE, 0);
+  fillnote(L);
   lua_rawset(L, -3);
   lua_pop(L, 1);
+}
+
+/* Message handler; upvalue 2 becomes the note of the error. Nothing is noted of
+   a cancel. The error goes on unchanged: <close> variables see it. */
+static int notehandler (lua_State *L) {
+  lua_settop(L, 1);
+  luaL_checkstack(L, 8, NULL);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  if (las_iserror(L, 1, "CancelledError")) {
+    lua_pushnil(L);
+    lua_rawseti(L, 2, TRACE);
+  }
+  else {
+    fillnote(L);
+    lua_pushboolean(L, 1);
+    lua_rawseti(L, 2, WHOLE);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+/* note_into(t): a message handler for code that catches an error and then
+   raises it again by 'rethrow'; what it notes goes into 't' */
+static int core_note_into (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_pushcclosure(L, notehandler, 2);
+  return 1;
+}
+
+
+/* rethrow(err, t): raises the error as if it had never been caught */
+static int core_rethrow (lua_State *L) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  if (lua_rawgeti(L, 2, TRACE) != LUA_TNIL) {
+    lua_pushlightuserdata(L, (void *)&passkey);
+    lua_replace(L, 3);
+    lua_insert(L, 2);
+    lua_pushvalue(L, 1);  /* stack: error, key, note, error */
+  }
+  else
+    lua_settop(L, 1);
+  return lua_error(L);
 }
 
 /* }================================================================== */
@@ -380,6 +440,8 @@ static int core_set_libdir (lua_State *L) {
 void las_opentrace (lua_State *L, int state) {
   static const luaL_Reg funcs[] = {
     {"inner", core_inner},
+    {"note_into", core_note_into},
+    {"rethrow", core_rethrow},
     {"set_libdir", core_set_libdir},
     {NULL, NULL}
   };

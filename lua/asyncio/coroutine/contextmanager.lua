@@ -130,18 +130,19 @@ end
 --- Closes all values, the last one first. Each gets the present error, and
 -- replaces it if it raises one.
 local function unwind(self, err)
-  local failed = false
+  local failed, note = false, {}
+  local handler = core.note_into(note)
   while self.n > 0 do
     local exit = self[self.n]
     self[self.n] = nil
     self.n = self.n - 1
-    local ok, failure = pcall(exit, err)
+    local ok, failure = xpcall(exit, handler, err)
     if not ok then
       err, failed = failure, true
     end
   end
   if failed then
-    error(err, 0)
+    core.rethrow(err, note)
   end
 end
 

@@ -29,10 +29,10 @@ end
 
 local function limited(outcome, delay, f, ...)
   local _ <close> = core.limit(delay, 4)  -- past pcall and move_on_after
-  local results = table.pack(pcall(call, f, ...))
+  local results = table.pack(xpcall(call, core.note_into(outcome), f, ...))
   outcome.results = results
   if not results[1] then
-    error(results[2], 0)  -- so that the scope gets it
+    core.rethrow(results[2], outcome)  -- so that the scope gets it
   end
 end
 
@@ -47,7 +47,9 @@ function timeouts.move_on_after(delay, f, ...)
   local results = outcome.results
   if ok then
     return table.unpack(results, 1, results.n)
-  elseif results and not rawequal(err, results[2]) and core.isinstance(err, core.TimeoutError) then
+  elseif results and not results[1] and rawequal(err, results[2]) then
+    core.rethrow(err, outcome)
+  elseif results and core.isinstance(err, core.TimeoutError) then
     return false  -- the scope's own cancel became this error
   end
   error(err, 0)
