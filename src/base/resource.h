@@ -20,16 +20,16 @@ typedef struct las_ResourceKind {
   const char *name;	/* what 'stats' counts it as; NULL: it does not */
   void (*drop) (las_Resource *r);	/* closes its handles and leaves the
 				loop, which goes. C only */
-  void (*tell) (lua_State *L, las_Loop *lp);	/* the loop closes: makes the
-				reports that are due still; NULL: there are
-				none. Of one resource of a loop at most */
+  void (*tell) (lua_State *L, las_Loop *lp);	/* makes the
+				reports still due when the loop closes, or
+				NULL; at most one resource of a loop has it */
 } las_ResourceKind;
 
 /* Adds a resource, whose 'kind' is set, to those of the loop. Its owner takes
    it out again before its memory goes. Cannot raise. */
 LAS_API void las_adopt (las_Loop *lp, las_Resource *r);
 LAS_API void las_disown (las_Loop *lp, las_Resource *r);
-/* Lets the resource that has reports to make do so. [-0, +0, m] */
+/* Calls 'tell' of the resource that has it. [-0, +0, m] */
 LAS_API void las_tellresources (lua_State *L, las_Loop *lp);
 
 #endif

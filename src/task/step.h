@@ -9,13 +9,13 @@
 #include "base/base.h"
 
 
-
-/* Is it the coroutine of a task? */
+/* Is it the coroutine of a task? Cannot raise. */
 LAS_API int las_istaskthread (lua_State *co);
 
-/* The protected resume. Cannot raise. */
+/* Resumes the task, protected. Raises only in a process that was forked
+   meanwhile. */
 LAS_API void las_step (las_Loop *lp, las_Task *t);
-/* The same for a parked task that is unlinked but stands in no queue. */
+/* Does the same for a parked task that is unlinked and stands in no queue. */
 LAS_API void las_stepnow (las_Loop *lp, las_Task *t);
 /* Steps 'child' at once if it is new and alone in the ready queue. The parked
    task 't' waits for it and is still inside its own step, in L. Returns
