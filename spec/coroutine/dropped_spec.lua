@@ -144,10 +144,10 @@ describe("a dropped generator", function()
     local loop = asyncio.new_event_loop()
     weak[loop] = "loop"
     loop:run_until_complete(loop:create_task(function()
-      local held = {}
-      weak[held] = "held"
+      local kept = {}
+      weak[kept] = "kept"
       drop(asyncio.generator(function()
-        coroutine.yield(held)
+        coroutine.yield(kept)
       end)())
     end))
     loop:close()

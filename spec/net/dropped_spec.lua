@@ -129,7 +129,7 @@ describe("a dropped connection", function()
   -- What a loop in debug mode reports of connections when it is closed after
   -- `use(port)`, whose results are held or, if `drop`, collected before.
   local function closed_after(use, drop)
-    local loop, held = asyncio.new_event_loop(), {}
+    local loop, held = asyncio.new_event_loop(), {}  -- luacheck: ignore 241
     local reports, dropped = witness.reports(loop), 0
     loop:set_debug(true)
     loop:run_until_complete(function()

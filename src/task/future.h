@@ -31,8 +31,8 @@ struct las_Future {
 /* user values of futures and tasks */
 #define LAS_UVALUE	1	/* a task's thread, then the outcome */
 #define LAS_ULOOP	2
-#define LAS_UEXTRA	3	/* nil, or a table by the numbers below, or just what
-				stands at LAS_XSUBJECT: a userdata */
+#define LAS_UEXTRA	3	/* nil; a table by the numbers below; or only
+				the value of LAS_XSUBJECT, a userdata */
 
 /* fields of the extra table, for what is rarely there */
 enum las_Extra {
