@@ -21,7 +21,7 @@ local function drop(iterator)
 end
 
 -- Starts an iterator whose function holds it, in a variable or an object of its, and drops it.
-local held = {
+local self_holding = {
   ["in a variable"] = function(seen, guarded)
     local iterator
     iterator = asyncio.generator(function()
@@ -46,7 +46,7 @@ local held = {
 }
 
 describe("a dropped generator whose function holds its iterator", function()
-  for how, start in pairs(held) do
+  for how, start in pairs(self_holding) do
     it(how .. " is open until its run ends, which closes it", function()
       local log, seen = {}, setmetatable({}, { __mode = "k" })
       asyncio.run { function()
