@@ -1,4 +1,5 @@
---- The map of the files, docs/internals/map.md, is true of the tree.
+--- The pages about the inside are true of the tree: the map of the files, docs/internals/map.md, and the
+-- primitive that docs/internals/adding.md adds.
 
 local files = require "spec.support.files"
 
@@ -67,5 +68,45 @@ describe("the map", function()
 
   it("has each file once", function()
     assert(next(read_map()))
+  end)
+end)
+
+-- The value of a variable in build/tools.mk.
+local function tool(name)
+  return files.read("build/tools.mk"):match("%f[%w_]" .. name .. " = (%S+)")
+end
+
+-- The blocks of a page whose fence says that they are C.
+local function c_blocks(path)
+  local found = {}
+  for text in files.read(path):gmatch "\n```c\n(.-\n)```" do
+    found[#found + 1] = text
+  end
+  return found
+end
+
+-- What a compiler says of a file with that text; "" if it takes it without a warning. The type is what step 2 adds.
+local function compiled(text)
+  local path = os.tmpname()
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  -- without a sanitizer that may be preloaded for us
+  local pipe = assert(io.popen(("LD_PRELOAD= cc -x c -fsyntax-only -std=gnu11 -Wall -Wextra -Werror -Isrc " ..
+    "-I%s -I%s/include -DLAS_TLATCH=LAS_NTYPES %s 2>&1"):format(tool "LUA_INCDIR", tool "LIBUV_DIR", path)))
+  local said = pipe:read("a")
+  local ok = pipe:close()
+  os.remove(path)
+  return said == "" and not ok and "failed" or said
+end
+
+describe("the primitive of adding.md", function()
+  local found, _, code = os.execute "cc --version >/dev/null 2>&1"
+  local test = (found or code ~= 127) and it or pending
+
+  test("compiles as it is printed", function()
+    local texts = c_blocks "docs/internals/adding.md"
+    assert.equal(1, #texts)
+    assert.equal("", compiled(texts[1]))
   end)
 end)
