@@ -83,6 +83,32 @@ describe("an error class", function()
     assert.matches("#2 to 'Error' %(table expected, got number%)",
       witness.text(asyncio.Error, "text", 1))
   end)
+
+  it("of any kind takes only named fields in its one table", function()
+    local classes = 0
+    for name, class in pairs(asyncio) do
+      if type(class) == "table" and class.extend and name ~= "ExceptionGroup" then
+        classes = classes + 1
+        local below = class:extend(name .. "OfMine"):extend(name .. "OfMineToo")
+        for _, each in ipairs { class, below } do
+          for _, key in ipairs { 1, 2, 0, -1, 1.5 } do
+            assert.matches("#1 to '" .. each.name .. "' %(positional fields are not allowed: the text is",
+              witness.text(each, { message = "x", [key] = "y" }))
+          end
+          for _, key in ipairs { true, {}, print } do
+            assert.matches("#1 to '" .. each.name .. "' %(field names must be strings%)",
+              witness.text(each, { message = "x", [key] = "y" }))
+          end
+        end
+      end
+    end
+    assert.is_true(classes >= 10)
+  end)
+
+  it("takes fields under any key beside a message of their own", function()
+    assert.equal("y", asyncio.Error("x", { "y" })[1])
+    assert.is_true(asyncio.Error("x", { [print] = true })[print])
+  end)
 end)
 
 describe("isinstance", function()

@@ -240,13 +240,25 @@ static int istext (lua_State *L, int i) {
 }
 
 
+/* Raises unless every key of the one table at 2 is a string. */
+static void checknames (lua_State *L) {
+  lua_pushnil(L);
+  while (lua_next(L, 2)) {
+    if (lua_type(L, -2) == LUA_TNUMBER)
+      wrongargument(L, 2, "positional fields are not allowed: the text is"
+                          " field 'message'");
+    if (lua_type(L, -2) != LUA_TSTRING)
+      wrongargument(L, 2, "field names must be strings");
+    lua_pop(L, 1);
+  }
+}
+
+
 /* Puts the arguments of a constructor at 2 and 3: message and fields. */
 static void sortfields (lua_State *L) {
   if (lua_istable(L, 2) && !istext(L, 2) && lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
-    if (haspositional(L, 2))
-      wrongargument(L, 2, "positional fields are not allowed: the text is"
-                          " field 'message'");
+    checknames(L);
     lua_getfield(L, 2, "message");
     if (!lua_isnil(L, 3) && !istext(L, 3))
       wrongargument(L, 2, "field 'message' must be a string");
