@@ -53,6 +53,64 @@ describe("in a child forked by a task, before after_fork,", function()
     ]])
   end)
 
+  it("streams and servers refuse what would reach the parent's sockets", function()
+    prints("", [[
+      local whose = "the loop belongs to process " .. fork.getpid()
+      local function program(go)
+        ]] .. ECHO .. [[
+        local idle = asyncio.start_server(print, "127.0.0.1", 0, { start_serving = false })
+        local stopped = asyncio.start_server(print, "127.0.0.1", 0)
+        local port = idle:sockets()[1].port
+        local function refused()
+          for name, f in pairs {
+            write = function() writer:write("from the child\n") end,
+            writelines = function() writer:writelines { "from the child\n" } end,
+            drain = function() writer:drain() end,
+            write_eof = function() writer:write_eof() end,
+            wait_closed = function() writer:wait_closed() end,
+            read = function() reader:read(1) end,
+            lines = function() reader:lines()() end,
+            feed_data = function() reader:feed_data("x\n") end,
+            feed_eof = function() reader:feed_eof() end,
+            set_exception = function() reader:set_exception("x") end,
+            start_serving = function() idle:start_serving() end,
+            serve_forever = function() idle:serve_forever() end,
+            server_wait_closed = function() idle:wait_closed() end,
+            stop_accepting = function() stopped:stop_accepting() end,
+          } do
+            local ok, err = pcall(f)
+            assert(not ok and tostring(err):find(whose, 1, true), name .. ": " .. tostring(err))
+          end
+          return not writer:is_closing() and not idle:is_serving() and stopped:is_serving()
+        end
+        go(refused)
+        assert(echo "second" == "second\n")
+        local ok, err = pcall(asyncio.open_connection, "127.0.0.1", port)
+        assert(not ok and err.code == "ECONNREFUSED", "the idle server listens")
+        idle:close()
+        stopped:close()
+        writer:close()
+        server:close()
+      end
+      asyncio.run(program, function(refused)
+        assert(in_child(refused) == 0, "in a task")
+      end)
+      local loop = asyncio.new_event_loop()
+      local done = loop:create_task(program, function(refused)
+        asyncio.get_running_loop():call_soon(function()
+          loop:stop()
+          package.loaded.refused = refused
+        end)
+        asyncio.sleep(0)
+      end)
+      loop:run_forever()
+      assert(in_child(package.loaded.refused) == 0, "outside")
+      assert(in_child(asyncio.run, package.loaded.refused) == 0, "in a loop of the child")
+      loop:run_until_complete(done)
+      loop:close()
+    ]])
+  end)
+
   it("the run is left by an error when the task's code ends there", function()
     prints("child: true\nparent\n", [[
       local whose = "the loop belongs to process " .. fork.getpid()

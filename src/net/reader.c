@@ -11,6 +11,7 @@
 #include "base/anchor.h"
 #include "base/budget.h"
 #include "base/check.h"
+#include "base/current.h"
 #include "base/item.h"
 #include "base/loop.h"
 #include "base/state.h"
@@ -47,6 +48,16 @@ static las_Input *checkreader (lua_State *L) {
   if (las_unlikely(r == NULL))
     raisefinalized(L);
   return r;
+}
+
+
+/* Returns the loop of the stream, or NULL. Raises if it belongs to the process
+   that this one was forked from. */
+static const las_Loop *checkowned (lua_State *L, const las_Input *r) {
+  const las_Loop *lp = r->bare ? NULL : las_streamof(r)->loop;
+  if (las_unlikely(lp != NULL && lp->closed == LAS_FOREIGN))
+    las_raiseforeign(L, lp->process.pid);
+  return lp;
 }
 
 
@@ -130,10 +141,10 @@ static int readk (lua_State *L, int status, lua_KContext op) {
 static las_Input *checkread (lua_State *L, const char *fname,
                               las_Task **t) {
   las_Input *r = checkreader(L);
+  const las_Loop *lp = checkowned(L, r);
   *t = las_checktask(L, fname);
   checkfree(L, r);
-  if (!r->bare && las_streamof(r)->loop != NULL &&
-      las_streamof(r)->loop != (*t)->f.loop)
+  if (lp != NULL && lp != (*t)->f.loop)
     luaL_error(L, "cannot read a stream that belongs to another loop");
   return r;
 }
@@ -311,6 +322,7 @@ static int reader_feed_data (lua_State *L) {
   las_Input *r = checkreader(L);
   size_t n;
   const char *s = luaL_checklstring(L, 2, &n);
+  checkowned(L, r);
   if (r->eof)
     return luaL_error(L, "feed_data after feed_eof");
   if (n > 0) {
@@ -324,6 +336,7 @@ static int reader_feed_data (lua_State *L) {
 
 static int reader_feed_eof (lua_State *L) {
   las_Input *r = checkreader(L);
+  checkowned(L, r);
   r->eof = 1;
   las_wakereader(r);
   return 0;
@@ -348,6 +361,7 @@ static int reader_exception (lua_State *L) {
 static int reader_set_exception (lua_State *L) {
   las_Input *r = checkreader(L);
   luaL_checkany(L, 2);
+  checkowned(L, r);
   lua_settop(L, 2);
   if (r->bare)
     lua_setiuservalue(L, 1, LAS_REXCEPTION);

@@ -97,7 +97,16 @@ static las_Listener *checkserver (lua_State *L) {
 }
 
 
+/* Raises if the server's loop belongs to the process that this one was forked
+   from, with which it shares the listening sockets. */
+static void checkowned (lua_State *L, const las_Listener *s) {
+  if (s->loop != NULL && s->loop->closed == LAS_FOREIGN)
+    las_raiseforeign(L, s->loop->process.pid);
+}
+
+
 static void checkopen (lua_State *L, const las_Listener *s) {
+  checkowned(L, s);
   if (s->closed)
     luaL_error(L, "the server is closed");
 }
@@ -221,7 +230,9 @@ static int wakenk (lua_State *L, int status, lua_KContext ctx) {
 
 static las_Task *checkwaiter (lua_State *L, const las_Listener *s,
                               const char *fname) {
-  las_Task *t = las_checktask(L, fname);
+  las_Task *t;
+  checkowned(L, s);
+  t = las_checktask(L, fname);
   if (s->loop != NULL && !s->loop->closed && t->f.loop != s->loop)
     luaL_error(L, "cannot wait for a server that belongs to another loop");
   return t;
@@ -261,6 +272,7 @@ static int server_start_serving (lua_State *L) {
 /* stop_accepting(): new connections wait until start_serving */
 static int server_stop_accepting (lua_State *L) {
   las_Listener *s = checkserver(L);
+  checkowned(L, s);
   if (s->serving) {
     las_endstarving(s);
     s->serving = 0;

@@ -13,6 +13,7 @@
 #include "base/anchor.h"
 #include "base/budget.h"
 #include "base/check.h"
+#include "base/current.h"
 #include "base/error.h"
 #include "base/item.h"
 #include "base/loop.h"
@@ -51,6 +52,16 @@ static las_Stream *checkwriter (lua_State *L) {
     raisefinalized(L);
   if (las_unlikely(s->loop == NULL && !s->closing))
     luaL_error(L, "the loop of the stream is closed");
+  return s;
+}
+
+
+/* Returns the stream for a call that needs its loop, which may belong to the
+   process that this one was forked from. */
+static las_Stream *checkowned (lua_State *L) {
+  las_Stream *s = checkwriter(L);
+  if (las_unlikely(s->loop != NULL && s->loop->closed == LAS_FOREIGN))
+    las_raiseforeign(L, s->loop->process.pid);
   return s;
 }
 
@@ -191,7 +202,7 @@ static int startwrite (lua_State *L, las_Stream *s) {
 /* write(s, ...) */
 static int writer_write (lua_State *L) {
   int i, n = lua_gettop(L);
-  las_Stream *s = checkwriter(L);
+  las_Stream *s = checkowned(L);
   luaL_checkstring(L, 2);
   for (i = 3; i <= n; i++)
     luaL_checkstring(L, i);
@@ -201,7 +212,7 @@ static int writer_write (lua_State *L) {
 
 /* writelines{...} */
 static int writer_writelines (lua_State *L) {
-  las_Stream *s = checkwriter(L);
+  las_Stream *s = checkowned(L);
   int i, n;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
@@ -228,7 +239,7 @@ static las_Task *checkwaiter (lua_State *L, const las_Stream *s,
 
 
 static int writer_drain (lua_State *L) {
-  las_Stream *s = checkwriter(L);
+  las_Stream *s = checkowned(L);
   las_Task *t = checkwaiter(L, s, "drain");
   if (las_spent(t->f.loop)) {
     las_giveway(L, t);
@@ -261,7 +272,7 @@ static void onshutdown (uv_shutdown_t *req, int status) {
 
 /* write_eof(): the peer sees the end once everything is sent */
 static int writer_write_eof (lua_State *L) {
-  las_Stream *s = checkwriter(L);
+  las_Stream *s = checkowned(L);
   uv_shutdown_t *req;
   int err;
   if (s->eofsent)
@@ -339,7 +350,7 @@ static int waitclosed (lua_State *L, las_Stream *s, las_Task *t,
 
 
 static int writer_wait_closed (lua_State *L) {
-  las_Stream *s = checkwriter(L);
+  las_Stream *s = checkowned(L);
   las_Task *t = checkwaiter(L, s, "wait_closed");
   if (las_spent(t->f.loop)) {
     las_giveway(L, t);
