@@ -51,7 +51,7 @@ describe("code outside the event loop", function()
   it("that closes a waiting task makes it fail", testing.virtual(function()
     local task, co = victim(function() asyncio.sleep(5) end)
     assert.is_true(coroutine.close(co))
-    assert.matches("dead coroutine", witness.text(asyncio.await, task))
+    assert.matches("closed from outside the event loop", witness.text(asyncio.await, task))
   end))
 
   it("that closes it gets what its <close> variables raise", testing.virtual(function()
@@ -143,10 +143,10 @@ describe("a task that failed outside its body", function()
   end
 
   local ways = {
-    ["as it was closed while it waited"] = { "dead coroutine", function()
+    ["as it was closed while it waited"] = { "closed from outside the event loop", function()
       coroutine.close(waiting():get_coro())
     end },
-    ["as it was closed and what it closed failed"] = { "dead coroutine", function()
+    ["as it was closed and what it closed failed"] = { "closed from outside the event loop", function()
       local task = asyncio.create_task(function()
         local _ <close> = setmetatable({}, { __close = function() error("closing", 0) end })
         asyncio.sleep(5)
@@ -196,4 +196,73 @@ describe("a task that failed outside its body", function()
     asyncio.get_running_loop():set_exception_handler(nil)
     assert.same({}, reports)
   end))
+end)
+
+describe("the functions at the base of a task", function()
+  local TEXT = "a task's coroutine was resumed from outside the event loop"
+
+  --- What is on the stack of a new task's coroutine comes out where it is resumed from outside.
+  local function leaked()
+    local task = asyncio.create_task(function() end)
+    local ok, main, handler = coroutine.resume(task:get_coro())
+    assert(ok and main and handler)
+    pcall(asyncio.await, task)
+    return main, handler, task
+  end
+
+  it("refuse to be called by outside code", testing.virtual(function()
+    local main, handler, ended = leaked()
+    local other = asyncio.create_task(asyncio.sleep, 1)
+    asyncio.sleep(0)
+    for _, args in ipairs {
+      { n = 0 }, { false, "e", n = 2 }, { handler, other, print, n = 3 }, { handler, ended, n = 2 },
+      { handler, asyncio.current_task(), error, n = 3 }, { io.stderr, io.stderr, n = 2 },
+    } do
+      for _, call in ipairs { pcall, function(...) return coroutine.resume(coroutine.create(...), table.unpack(args, 1, args.n)) end } do
+        local ok, err = call(main, table.unpack(args, 1, args.n))
+        assert.same({ false, TEXT }, { ok, err })
+      end
+      assert(pcall(handler, table.unpack(args, 1, args.n)))
+    end
+    asyncio.await(other)
+  end))
+
+  it("refuse to be called again by the task itself", testing.virtual(function()
+    local task = asyncio.create_task(function()
+      local main = debug.getinfo(2, "f").func
+      local results = { pcall(main, nil, asyncio.current_task(), print) }
+      asyncio.sleep(1)
+      return table.unpack(results)
+    end)
+    assert.same({ false, TEXT }, { asyncio.await(task) })
+  end))
+end)
+
+describe("a task whose body ended outside the event loop", function()
+  it("has no coroutine any more, and all its methods go on", testing.virtual(function()
+    for _, body in ipairs { asyncio.sleep, function(...) pcall(asyncio.sleep, ...) end } do
+      local task = asyncio.create_task(body, 1)
+      asyncio.sleep(0)
+      coroutine.resume(task:get_coro())
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(task:get_coro())
+      assert.same({ n = 0 }, task:get_stack())
+      assert.equal("table", type(asyncio.call_graph(task)))
+      assert.matches("^Task<", tostring(task))
+      assert.equal("string", type(task:traceback()))
+      assert.equal(2, #asyncio.tasks())
+      pcall(asyncio.await, task)
+    end
+  end))
+
+  it("keeps its outcome where the loop closes before it sees it", function()
+    local loop = testing.new_event_loop()
+    local task = loop:create_task(function() pcall(asyncio.sleep, 1) return 7 end)
+    loop:run_until_complete(function() asyncio.sleep(0) end)
+    coroutine.resume(task:get_coro())
+    collectgarbage()
+    loop:close()
+    assert.equal(7, task:result())
+  end)
 end)

@@ -233,10 +233,9 @@ static void killthread (lua_State *L, las_Loop *lp, las_Task *t,
 }
 
 
-/* Ends the task on top, which will never be stepped again. */
-static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
+/* Closes all coroutines of the task on top, those that it drives first. */
+static void killthreads (lua_State *L, las_Loop *lp, las_Task *t) {
   lua_State *co;
-  tellpending(L, lp, t);
   if (t->f.item.phase == LAS_PARKED)
     las_leave(t);
   t->f.item.phase = LAS_RUNNING;  /* a cancel meanwhile finds nothing */
@@ -247,8 +246,19 @@ static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
   lua_pushnil(L);
   lua_setiuservalue(L, -2, LAS_UVALUE);
   t->co = NULL;
+  t->outcome = LAS_CANCELLED;
+}
+
+
+/* Ends the task on top, which will never be stepped again. One that has ended
+   already, only not in a step of the loop, keeps its outcome. */
+static void killtask (lua_State *L, las_Loop *lp, las_Task *t) {
+  if (t->outcome == LAS_PENDING) {
+    tellpending(L, lp, t);
+    killthreads(L, lp, t);
+  }
   t->f.item.phase = LAS_DONE;
-  t->f.item.state = LAS_CANCELLED;
+  t->f.item.state = t->outcome;
   lp->ntasks--;
 }
 

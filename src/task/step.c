@@ -45,8 +45,10 @@ static int isstepped (lua_State *L, const las_Task *t) {
 }
 
 
-/* The body was ended by another resume than the loop's. */
+/* The body was ended by another resume than the loop's. Nothing holds its
+   coroutine any more. */
 static void endoutside (las_Task *t) {
+  t->co = NULL;
   if (t->f.item.phase == LAS_PARKED)
     las_throw(t);
 }
@@ -78,8 +80,22 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
+/* Is this the first call of the coroutine that is stepped, for its own task?
+   A new coroutine that outside code resumes gives this function away. */
+static int isbase (lua_State *L) {
+  const las_Loop *lp = las_state(L)->loop;
+  lua_Debug ar;
+  return lp != NULL && lp->now.co == L &&
+         (void *)lp->now.task == lua_touserdata(L, SELF) &&
+         !lua_getstack(L, 1, &ar);
+}
+
+
 static int taskmain (lua_State *L) {
   int n = lua_gettop(L) - BODY;
+  if (las_unlikely(!isbase(L)))
+    return luaL_error(L, "a task's coroutine was resumed from outside the"
+                         " event loop");
   return taskmaink(L, lua_pcallk(L, n, LUA_MULTRET, MSGH, 0, taskmaink), 0);
 }
 
@@ -211,17 +227,31 @@ static void failoutside (las_Task *t, lua_State *A) {
 }
 
 
-/* The coroutine broke outside its protected body: out of memory, closed or
-   resumed from outside. What it left on its stack is the error. */
+/* Pushes the error of a coroutine that outside code resumed or closed on the
+   stack A, which it returns. [-0, +1, -] on A */
+static lua_State *pushoutside (las_Task *t) {
+  lua_State *A = t->f.loop->anchors.thread;
+  las_pushstate(A);
+  lua_getiuservalue(A, -1, LAS_UOUTSIDE);
+  lua_remove(A, -2);
+  return A;
+}
+
+
+/* The coroutine broke outside its protected body: out of memory, or resumed or
+   closed from outside. Closed, it has not even started again: its status is
+   that of one which never failed. */
 static void broken (las_Task *t, lua_State *co) {
   lua_State *A = t->f.loop->anchors.thread;
-  if (t->outcome == LAS_PENDING) {
-    if (lua_gettop(co) > 0)
-      lua_xmove(co, A, 1);
-    else
-      lua_pushnil(A);
-    failoutside(t, A);
-  }
+  if (t->outcome != LAS_PENDING)
+    return;
+  if (lua_status(co) == LUA_OK)
+    pushoutside(t);
+  else if (lua_gettop(co) > 0)
+    lua_xmove(co, A, 1);
+  else
+    lua_pushnil(A);
+  failoutside(t, A);
 }
 
 
@@ -258,13 +288,9 @@ static int isuntouched (const las_Task *t) {
 }
 
 
-/* Outside code has resumed or closed the coroutine of a new task. */
+/* The same for a new task. */
 static void failtouched (las_Task *t) {
-  lua_State *A = t->f.loop->anchors.thread;
-  las_pushstate(A);
-  lua_getiuservalue(A, -1, LAS_UOUTSIDE);
-  lua_remove(A, -2);
-  failoutside(t, A);
+  failoutside(t, pushoutside(t));
   finish(t);
 }
 
@@ -325,6 +351,7 @@ static void closebyforce (las_Task *t) {
   lp->now.co = driven;
   setvalue(t, A);
   t->outcome = failed ? LAS_FAILED : LAS_CANCELLED;
+  t->co = NULL;  /* nothing holds it any more */
 }
 
 
