@@ -142,6 +142,41 @@ describe("a group's end", function()
     end
     assert.same({ close = "closed", ["function"] = "closed" }, log)
   end)
+
+  it("raises a DeadlockError of the block as it is, and reports the children's errors", testing.virtual(function()
+    for _, open in pairs(forms) do
+      local deadlock, reports = asyncio.DeadlockError "no way on", {}
+      asyncio.get_running_loop():set_exception_handler(function(_, context)
+        reports[#reports + 1] = context.exception
+      end)
+      local err = witness.raises(asyncio.DeadlockError, open, function(group)
+        group:create_task(error, "the child's fault", 0)
+        group:create_task(function()
+          local _ <close> = setmetatable({}, { __close = function() error(deadlock) end })
+          asyncio.sleep(math.huge)
+        end)
+        pcall(asyncio.sleep, math.huge)
+        error(deadlock)
+      end)
+      assert.equal(deadlock, err)
+      assert.equal(2, #reports)
+      assert.equal("the child's fault", reports[1])
+      assert.equal(deadlock, reports[2])
+    end
+    asyncio.get_running_loop():set_exception_handler(nil)
+  end))
+
+  it("takes a DeadlockError that a child raises for an error like any other", testing.virtual(function()
+    for _, open in pairs(forms) do
+      local deadlock = asyncio.DeadlockError "a child's own"
+      local err = witness.raises(asyncio.ExceptionGroup, open, function(group)
+        group:create_task(error, deadlock)
+        asyncio.sleep(math.huge)
+      end)
+      assert.equal(1, err.exceptions.n)
+      assert.equal(deadlock, err.exceptions[1])
+    end
+  end))
 end)
 
 describe("the call graph of a child", function()
