@@ -4,7 +4,7 @@
 local asyncio = {}
 
 --- Awaits with a time limit. When that is reached, cancels the awaitable, waits until it has ended, and raises
---- TimeoutError.
+--- TimeoutError, unless it swallowed the cancellation.
 ---@async
 ---@param awaitable asyncio.Startable
 ---@param timeout number? seconds; nil for no limit
@@ -22,7 +22,8 @@ function asyncio.timeout(delay) end
 ---@return asyncio.Timeout
 function asyncio.timeout_at(when) end
 
---- A time limit. It ends when its variable is closed, and raises TimeoutError then if the limit was reached.
+--- A time limit. It ends when its variable is closed, and raises TimeoutError then if the limit has
+--- cancelled the block and this cancellation ends it.
 ---@class asyncio.Timeout
 local Timeout = {}
 
@@ -34,11 +35,11 @@ function Timeout:when() end
 ---@param when number? seconds of the loop's clock; nil removes the limit
 function Timeout:reschedule(when) end
 
---- Returns whether the limit was reached.
+--- Returns whether the limit was reached and has cancelled the block.
 ---@return boolean
 function Timeout:expired() end
 
---- Calls `f(...)`; raises TimeoutError when the limit is reached.
+--- Calls `f(...)`; raises TimeoutError when the limit has cut it off.
 ---@async
 ---@param delay number? seconds; nil for no limit
 ---@param f async fun(...): ...
@@ -46,7 +47,7 @@ function Timeout:expired() end
 ---@return any ...
 function asyncio.fail_after(delay, f, ...) end
 
---- Calls `f(...)`, and moves on when the limit is reached.
+--- Calls `f(...)`, and moves on when the limit has cut it off.
 ---@async
 ---@param delay number? seconds; nil for no limit
 ---@param f async fun(...): ...

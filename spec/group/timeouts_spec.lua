@@ -194,6 +194,58 @@ describe("time limits", function()
   end
 end)
 
+describe("a limit that was reached", function()
+  -- Each limits a call of `f`, whose results it gives where it has any.
+  local limits = {
+    timeout = function(delay, f)
+      local _ <close> = asyncio.timeout(delay)
+      return f()
+    end,
+    timeout_at = function(delay, f)
+      local _ <close> = asyncio.timeout_at(asyncio.get_running_loop():time() + delay)
+      return f()
+    end,
+    fail_after = asyncio.fail_after,
+    wait_for = function(delay, f) return asyncio.wait_for(f, delay) end,
+    move_on_after = function(delay, f)
+      return select(2, asyncio.move_on_after(delay, f))
+    end,
+  }
+
+  for name, limit in pairs(limits) do
+    it(name .. ": is no error of code that does not wait after it", function()
+      asyncio.run(function()
+        local function busy()
+          local from = asyncio.get_running_loop():time()
+          while asyncio.get_running_loop():time() - from < 0.003 do end
+          return "late", nil, 3
+        end
+        local task = asyncio.current_task()
+        assert.same({ n = 3, "late", nil, 3 }, table.pack(limit(0.001, busy)))
+        asyncio.sleep(0)
+        assert.equal(0, task:cancelling())
+      end)
+    end)
+
+    it(name .. ": is no error of code that swallows its cancellation", testing.virtual(function()
+      assert.same({ n = 3, "after all", nil, 3 }, table.pack(limit(1, function()
+        witness.raises(asyncio.CancelledError, asyncio.sleep, 9)
+        return "after all", nil, 3
+      end)))
+      assert.same({ 1, 0 }, { now(), cancelling() })
+      asyncio.sleep(1)
+    end))
+
+    it(name .. ": keeps an error that comes in place of its cancellation", testing.virtual(function()
+      assert.same({ false, "spoilt" }, { pcall(limit, 1, function()
+        pcall(asyncio.sleep, 9)
+        error("spoilt", 0)
+      end) })
+      assert.equal(0, cancelling())
+    end))
+  end
+end)
+
 describe("a limit of nonsense", function()
   it("is refused at the caller's line", testing.virtual(function()
     local ran = false
