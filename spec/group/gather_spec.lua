@@ -121,6 +121,9 @@ describe("gather", function()
       .. "got number)", err)
     for message, argument in pairs {
       ["unknown option 'return_exception'"] = { child, return_exception = true },
+      ["unknown option '0'"] = { child, [0] = child },
+      ["unknown option '1.5'"] = { child, [1.5] = child },
+      ["unknown option 'function: "] = { child, [child] = child },
       ["awaitable or function expected, got string"] = { child, "x" },
       ["field 'n' must be the length"] = { child, n = -1 },
     } do

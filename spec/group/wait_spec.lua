@@ -178,6 +178,8 @@ describe("wait", function()
       ["one task or future at least expected"] = {},
       ["task or future expected, got thread"] = { asyncio.async(print)() },
       ["unknown option 'timout'"] = { a, timout = 1 },
+      ["unknown option '0'"] = { a, [0] = a },
+      ["unknown option 'Task<"] = { a, [a] = a },
       ["option 'timeout' must be a number of seconds"] = { a, timeout = "soon" },
       ["option 'return_when' must be"] = { a, return_when = "SOMETIMES" },
       ["field 'n' must be the length"] = { a, n = -1 },

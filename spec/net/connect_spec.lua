@@ -153,6 +153,10 @@ describe("open_connection", function()
       ["option 'local_addr': {host, port} expected, got string"] = { local_addr = "::" },
       ["option 'happy_eyeballs_delay': seconds expected, got NaN"] =
         { happy_eyeballs_delay = 0 / 0 },
+      ["option 'happy_eyeballs_delay': a time in seconds, 0 or more, expected"] =
+        { happy_eyeballs_delay = -1 },
+      ["option 'ssl_handshake_timeout': a positive time in seconds expected"] =
+        { ssl_handshake_timeout = -1 },
       ["option 'interleave': count out of range"] = { interleave = 0 },
       ["option 'nodelay': boolean expected, got number"] = { nodelay = 1 },
     } do

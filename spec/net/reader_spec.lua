@@ -398,7 +398,11 @@ describe("a reader", function()
     } do
       assert.matches(pattern, text(call))
     end
-    assert.matches("unknown option 'size'", text(asyncio.StreamReader, { size = 1 }))
+    for key, shown in pairs { size = "size", [1] = "1", [true] = "true" } do
+      local expected = ("unknown option '%s'"):format(shown)
+      assert.matches(expected, text(asyncio.StreamReader, { [key] = 100 }))
+      assert.matches(expected, text(function() reader:readuntil(";", { [key] = 100 }) end))
+    end
     for _, limit in ipairs { "x", "1.5", 1.5, 0, -1, 2^31, true } do
       assert.matches("option 'limit' must be", text(asyncio.StreamReader, { limit = limit }))
     end

@@ -438,6 +438,8 @@ describe("set_write_buffer_limits", function()
     assert.matches("option 'low' must be a number of bytes", limits { low = 1.5 })
     assert.matches("option 'high' must be a number of bytes", limits { high = 2^31 })
     assert.matches("unknown option 'hi'", limits { hi = 1 })
+    assert.matches("unknown option '1'", limits { 100 })
+    assert.matches("unknown option 'true'", limits { [true] = 100 })
   end))
 
   both("of zero makes every write wait for the kernel", function(options)

@@ -180,6 +180,15 @@ describe("testing.async", function()
     refused("#2 to 'async' (table expected, got number)", testing.async, nothing, 5)
     refused("#2 to 'virtual' (option 'leaks': boolean expected, got number)",
       testing.virtual, nothing, { leaks = 1 })
+    refused("#1 to 'new_event_loop' (option 'autojump': a time in seconds, 0 or more, expected)",
+      testing.new_event_loop, { clock = "virtual", autojump = -1 })
+    refused("#1 to 'run' (option 'autojump': a time in seconds, 0 or more, expected)",
+      testing.run, { nothing, autojump = -0.1 })
+    for _, key in ipairs { 0, -1, 1.5, true } do
+      local expected = ("unknown option '%s'"):format(key)
+      refused(("#1 to 'run' (%s)"):format(expected), testing.run, { nothing, [key] = 1 })
+      refused(("#1 to 'run' (%s)"):format(expected), asyncio.run, { nothing, [key] = 1 })
+    end
     assert.matches("unknown option 'x'", witness.text(testing.new_event_loop, { x = 1 }))
     assert.matches("option 'clock': 'real' or 'virtual' expected",
       witness.text(testing.new_event_loop, { clock = "sundial" }))

@@ -352,6 +352,8 @@ describe("nonsense given to create_task", function()
       [42] = "function or awaitable expected, got number",
       [{}] = "function or awaitable expected",
       [{ print, nam = "x" }] = "unknown option 'nam'",
+      [{ print, [0] = "x" }] = "unknown option '0'",
+      [{ print, [true] = "x" }] = "unknown option 'true'",
       [{ print, name = {} }] = "option 'name' must be a string",
       [{ print, n = "x" }] = "field 'n' must be the length of the list",
       [coroutine.running()] = "coroutine was started or awaited before",
@@ -383,6 +385,8 @@ describe("nonsense given to create_task", function()
     local loop = asyncio.get_running_loop()
     assert.matches("bad argument #3 to '[%a.]*Task' %(unknown option 'nme'%)",
       witness.text(function() asyncio.Task(loop, print, { nme = 1 }) end))
+    assert.matches("bad argument #3 to '[%a.]*Task' %(unknown option '1'%)",
+      witness.text(function() asyncio.Task(loop, print, { "name" }) end))
     assert.matches("asyncio.Loop expected, got no value", witness.text(asyncio.Task))
   end))
 

@@ -120,18 +120,34 @@ int las_listroom (lua_State *L, int i, int n) {
 }
 
 
+/* Raises unless the key at 'k', of the table at 'i', stands in 'names'. */
+static void checkname (lua_State *L, int i, int k, const char *const names[]) {
+  if (lua_type(L, k) == LUA_TSTRING) {
+    const char *key = lua_tostring(L, k);
+    for (; *names != NULL; names++)
+      if (strcmp(*names, key) == 0)
+        return;
+  }
+  las_argerror(L, i, lua_pushfstring(L, "unknown option '%s'",
+                                     luaL_tolstring(L, k, NULL)));
+}
+
+
 void las_checkoptions (lua_State *L, int i, const char *const names[]) {
   lua_pushnil(L);
   while (lua_next(L, i)) {
-    if (lua_type(L, -2) == LUA_TSTRING) {
-      const char *key = lua_tostring(L, -2);
-      int k = 0;
-      while (names[k] != NULL && strcmp(names[k], key) != 0)
-        k++;
-      if (names[k] == NULL)
-        las_argerror(L, i, lua_pushfstring(L, "unknown option '%s'", key));
-    }
     lua_pop(L, 1);
+    checkname(L, i, lua_gettop(L), names);
+  }
+}
+
+
+void las_checklistoptions (lua_State *L, int i, const char *const names[]) {
+  lua_pushnil(L);
+  while (lua_next(L, i)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER || lua_tointegerx(L, -1, NULL) < 1)
+      checkname(L, i, lua_gettop(L), names);
   }
 }
 

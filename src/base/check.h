@@ -44,10 +44,15 @@ LAS_API int las_listlen (lua_State *L, int i);
    no more than it has elements of its own. */
 LAS_API int las_listroom (lua_State *L, int i, int n);
 
-/* Raises unless every string key of the table at 'i' stands in 'names', which
-   ends with NULL. */
+/* Raises unless every key of the table at 'i' stands in 'names', which ends with
+   NULL. [-0, +0, e] */
 LAS_API void las_checkoptions (lua_State *L, int i,
                                const char *const names[]);
+
+/* The same for a table that is a list as well: it has positive integers as keys,
+   too. [-0, +0, e] */
+LAS_API void las_checklistoptions (lua_State *L, int i,
+                                   const char *const names[]);
 
 /* Is option 'name' of the table at 'i' on? The table was argument 'arg'.
    Raises unless the option is a boolean or nil. */

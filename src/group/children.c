@@ -22,7 +22,7 @@
 int las_listchildren (lua_State *L, const char *const options[]) {
   int i, n = lua_gettop(L);
   if (n == 1 && lua_istable(L, 1) && !las_isobject(L, 1)) {
-    las_checkoptions(L, 1, options);
+    las_checklistoptions(L, 1, options);
     n = las_listlen(L, 1);
     lua_createtable(L, las_listroom(L, 1, n), 0);
     for (i = 1; i <= n; i++) {

@@ -144,7 +144,7 @@ static int newextra (lua_State *L, int i) {
     "name", "eager_start", "context", "time_slice", "n", NULL
   };
   int eager, name, context;
-  las_checkoptions(L, i, names);
+  las_checklistoptions(L, i, names);
   eager = las_optboolean(L, i, i, "eager_start");
   name = lua_getfield(L, i, "name");
   las_argcheck(L, name == LUA_TNIL || name == LUA_TSTRING, i,

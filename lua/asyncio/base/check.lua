@@ -222,7 +222,7 @@ end
 function check.named_options(name, i, t, known)
   local options = {}
   for key, v in pairs(t) do
-    if type(key) == "string" and key ~= "n" then
+    if key ~= "n" and not (math.type(key) == "integer" and key > 0) then
       options[key] = v
     end
   end

@@ -28,8 +28,8 @@ end
 
 local CONNECTION = {
   limit = check.bytes, ssl = check.ssl, server_hostname = check.string,
-  local_addr = host_and_port, family = check.family, happy_eyeballs_delay = check.seconds,
-  interleave = check.count, ssl_handshake_timeout = check.seconds, nodelay = check.boolean,
+  local_addr = host_and_port, family = check.family, happy_eyeballs_delay = check.grace,
+  interleave = check.count, ssl_handshake_timeout = check.duration, nodelay = check.boolean,
   keepalive = check.boolean, keep_alive = check.boolean,
 }
 
@@ -111,7 +111,7 @@ end
 
 local UNIX_CONNECTION = {
   limit = check.bytes, ssl = check.ssl, server_hostname = check.string,
-  ssl_handshake_timeout = check.seconds,
+  ssl_handshake_timeout = check.duration,
 }
 
 --- Connects to the server at a path of the file system; returns a reader and a
@@ -126,7 +126,7 @@ end
 local SERVER = {
   limit = check.bytes, backlog = check.count, ssl = check.ssl, reuse_address = check.boolean,
   reuse_port = check.boolean, family = check.family, start_serving = check.boolean,
-  keepalive = check.boolean, keep_alive = check.boolean, ssl_handshake_timeout = check.seconds,
+  keepalive = check.boolean, keep_alive = check.boolean, ssl_handshake_timeout = check.duration,
   max_connections = check.count,
 }
 
@@ -153,7 +153,7 @@ end
 
 local UNIX_SERVER = {
   limit = check.bytes, backlog = check.count, ssl = check.ssl, start_serving = check.boolean,
-  ssl_handshake_timeout = check.seconds, max_connections = check.count,
+  ssl_handshake_timeout = check.duration, max_connections = check.count,
 }
 
 --- Does the same at a path of the file system. Closing the server removes the
