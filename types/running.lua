@@ -104,8 +104,8 @@ local Loop = {}
 ---@field anchors integer values that the loop keeps alive
 ---@field handles table<string, integer> open things of the system, by kind
 
---- Makes a task from a function or coroutine object, for `create_task`.
----@alias asyncio.TaskFactory fun(loop: asyncio.Loop, f: asyncio.Startable, options: asyncio.TaskOptions): asyncio.Task
+--- Makes a task from a function or coroutine object, for `create_task`. A plain future may stand in for it.
+---@alias asyncio.TaskFactory fun(loop: asyncio.Loop, f: asyncio.Startable, o: asyncio.TaskOptions): asyncio.Future
 
 --- Runs the loop until the awaitable is done.
 ---@param awaitable asyncio.Startable

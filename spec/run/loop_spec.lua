@@ -399,6 +399,45 @@ describe("a loop", function()
     loop:set_task_factory(nil)
   end))
 
+  it("takes a future of its factory in place of a task, in every call that makes one", testing.virtual(function()
+    local loop = asyncio.get_running_loop()
+    local made
+    loop:set_task_factory(function(l, f)
+      made = l:create_future()
+      l:call_later(1, function()
+        made:set_result(select(2, coroutine.resume(f)))
+      end)
+      return made
+    end)
+    local function one() return 1 end
+    for name, way in pairs {
+      create_task = function() return asyncio.await(asyncio.create_task(one)) end,
+      ["loop:create_task"] = function() return asyncio.await(loop:create_task { one, name = "one" }) end,
+      ensure_future = function() return asyncio.await(asyncio.ensure_future(one)) end,
+      gather = function() return (asyncio.gather(one)) end,
+      shield = function() return asyncio.shield(one) end,
+      as_completed = function()
+        local result
+        for future in asyncio.as_completed { one } do
+          result = future:result()
+        end
+        return result
+      end,
+      group = function()
+        return asyncio.task_group(function(group) return asyncio.await(group:create_task(one)) end)
+      end,
+    } do
+      made = nil
+      assert.same({ name, 1 }, { name, way() })
+      assert.matches("^Future<", tostring(made))
+    end
+    loop:set_task_factory(function(l) return l:create_future() end)
+    local future = asyncio.create_task(one)
+    assert.is_nil(future.get_name)
+    assert.is_false(future:done())
+    loop:set_task_factory(nil)
+  end))
+
   it("ends its run whatever the factory does", function()
     for _, factory in ipairs {
       function() error("no tasks") end,
