@@ -218,10 +218,8 @@ describe("the functions at the base of a task", function()
       { n = 0 }, { false, "e", n = 2 }, { handler, other, print, n = 3 }, { handler, ended, n = 2 },
       { handler, asyncio.current_task(), error, n = 3 }, { io.stderr, io.stderr, n = 2 },
     } do
-      for _, call in ipairs { pcall, function(...) return coroutine.resume(coroutine.create(...), table.unpack(args, 1, args.n)) end } do
-        local ok, err = call(main, table.unpack(args, 1, args.n))
-        assert.same({ false, TEXT }, { ok, err })
-      end
+      assert.same({ false, TEXT }, { pcall(main, table.unpack(args, 1, args.n)) })
+      assert.same({ false, TEXT }, { coroutine.resume(coroutine.create(main), table.unpack(args, 1, args.n)) })
       assert(pcall(handler, table.unpack(args, 1, args.n)))
     end
     asyncio.await(other)

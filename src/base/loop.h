@@ -78,6 +78,7 @@ struct las_Loop {
   lua_State *L;		/* runs the loop, or NULL */
   struct {		/* step.c, driver.c */
     las_Task *task;	/* being stepped */
+    las_Task *starting;	/* the same, until its body begins */
     lua_State *co;	/* innermost coroutine that the loop drives */
     uint8_t depth;	/* eager starts inside one another */
     uint8_t level;	/* driven coroutines inside one another */

@@ -57,8 +57,7 @@ static void endoutside (las_Task *t) {
 /* Notes how the body ended. The value goes in last: it replaces the thread,
    which is then held by nothing but this step. */
 static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
-  las_Task *t = (las_Task *)lua_touserdata(L, SELF);
-  (void)ctx;
+  las_Task *t = (las_Task *)ctx;  /* alive: in slot SELF */
   if (status == LUA_OK || status == LUA_YIELD) {
     las_setvalues(L, SELF, &t->f, lua_gettop(L) - SELF);  /* may raise */
     t->outcome = LAS_FINISHED;
@@ -80,23 +79,20 @@ static int taskmaink (lua_State *L, int status, lua_KContext ctx) {
 }
 
 
-/* Is this the first call of the coroutine that is stepped, for its own task?
-   A new coroutine that outside code resumes gives this function away. */
-static int isbase (lua_State *L) {
-  const las_Loop *lp = las_state(L)->loop;
-  lua_Debug ar;
-  return lp != NULL && lp->now.co == L &&
-         (void *)lp->now.task == lua_touserdata(L, SELF) &&
-         !lua_getstack(L, 1, &ar);
-}
-
-
+/* Runs the body of the task whose first step this is: no code of the program
+   comes between the step and here. Outside code may have this function, too:
+   a new coroutine that it resumes gives it away. */
 static int taskmain (lua_State *L) {
   int n = lua_gettop(L) - BODY;
-  if (las_unlikely(!isbase(L)))
+  las_Loop *lp = las_state(L)->loop;
+  las_Task *t = (lp != NULL) ? lp->now.starting : NULL;
+  if (las_unlikely(t == NULL))
     return luaL_error(L, "a task's coroutine was resumed from outside the"
                          " event loop");
-  return taskmaink(L, lua_pcallk(L, n, LUA_MULTRET, MSGH, 0, taskmaink), 0);
+  las_assert(lua_touserdata(L, SELF) == (void *)t);
+  lp->now.starting = NULL;
+  return taskmaink(L, lua_pcallk(L, n, LUA_MULTRET, MSGH, (lua_KContext)t,
+                                 taskmaink), (lua_KContext)t);
 }
 
 
@@ -310,6 +306,7 @@ static int prepare (las_Task *t, int *narg) {
       return 0;
     }
     *narg = lua_gettop(t->co) - 1;
+    t->f.loop->now.starting = t;
   }
   else {  /* LAS_FBARE */
     if (las_isbare(t->co))  /* else outside code resumed it */
@@ -395,8 +392,10 @@ void las_step (las_Loop *lp, las_Task *t) {
       closebyforce(t);
   }
   else {
-    if (las_unlikely(status != LUA_OK))
+    if (las_unlikely(status != LUA_OK)) {
+      lp->now.starting = NULL;
       broken(t, co);
+    }
     finish(t);
   }
 }
