@@ -507,7 +507,7 @@ describe("a barrier", function()
     witness.collect()
     turns(1)
     assert.equal(1, #reports)
-    assert.matches("cannot resume dead coroutine", reports[1].exception)
+    assert.matches("resumed or closed from outside the event loop", reports[1].exception)
   end))
 end)
 
