@@ -101,7 +101,7 @@ local function compiled(text)
 end
 
 describe("the primitive of adding.md", function()
-  local found, _, code = os.execute "cc --version >/dev/null 2>&1"
+  local found, _, code = os.execute "LD_PRELOAD= cc --version >/dev/null 2>&1"
   local test = (found or code ~= 127) and it or pending
 
   test("compiles as it is printed", function()
