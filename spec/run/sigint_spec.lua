@@ -195,6 +195,55 @@ describe("the second SIGINT", function()
     assert.same({ "false\tinterrupted!\nafter\n", 0 }, seen)
   end)
 
+  it("stops code that catches its error, however deep and often", function()
+    for _, busy in ipairs {
+      "while true do pcall(function() while true do end end) end",
+      "while true do pcall(asyncio.coroutine.wrap(function() while true do pcall(function() while true do end end) end end)) end",
+      "while true do pcall(string.rep, 'x', 10) end",
+    } do
+      assert.same({ "false\tinterrupted!\nafter\ttrue\n", 0 }, (run(([[
+        print(pcall(asyncio.run, function()
+          interrupt()
+          later(0.1)
+          %s
+        end))
+        for _ = 1, 1000 do end
+        print("after", debug.gethook() == nil)
+      ]]):format(busy))), busy)
+    end
+  end)
+
+  it("stops a callback that catches its error", function()
+    local seen = run [[
+      print(pcall(asyncio.run, function()
+        local loop = asyncio.get_running_loop()
+        loop:set_exception_handler(function() end)
+        loop:call_soon(function()
+          interrupt()
+          interrupt()
+          while true do pcall(function() while true do end end) end
+        end)
+        asyncio.sleep(100)
+      end))
+    ]]
+    assert.same({ "false\tinterrupted!\n", 0 }, seen)
+  end)
+
+  it("leaves scopes that do not catch it their time to close", function()
+    assert.same({ "closed\t5000050000\nfalse\tinterrupted!\n", 0 }, (run [[
+      print(pcall(asyncio.run, function()
+        local _ <close> = setmetatable({}, { __close = function()
+          local sum = 0
+          for i = 1, 100000 do sum = sum + i end
+          print("closed", sum)
+        end })
+        interrupt()
+        later(0.1)
+        while true do end
+      end))
+    ]]))
+  end)
+
   it("stops a main that swallows the first and waits on", function()
     local seen = run [[
       print(pcall(asyncio.run, function()
@@ -264,15 +313,13 @@ describe("the second SIGINT", function()
 end)
 
 describe("the third SIGINT", function()
-  it("takes the system's way, even in a loop that catches all errors", function()
+  it("takes the system's way, even in a C function that no hook reaches", function()
     local seen = run [[
       asyncio.run(function()
         interrupt()
         later(0.1)
         later(0.4)
-        while true do
-          pcall(function() while true do end end)
-        end
+        string.find(("a"):rep(40), ("a*"):rep(40) .. "b")
       end)
     ]]
     assert.equal(-2, seen[2])

@@ -101,18 +101,18 @@ void las_movehook (las_Loop *lp, lua_State *co) {
 ** ===================================================================
 */
 
-/* Takes the first deed that can be done at this event, or NULL. Restores the
-   user's hook, unless another deed waits for another event. */
-static const las_Deed *take (las_Hook *h, int event) {
+/* Takes the first deed from '*order' on that can be done at this event, or NULL;
+   '*order' is then behind it. Restores the user's hook, unless another deed
+   waits for another event. */
+static const las_Deed *take (las_Hook *h, int event, int *order) {
   const las_Deed *d = NULL;
-  int i;
   h->busy = 1;
-  for (i = 0; i < LAS_NDEEDS && d == NULL; i++) {
-    d = h->due[i];
+  for (; *order < LAS_NDEEDS && d == NULL; (*order)++) {
+    d = h->due[*order];
     if (d != NULL && !(d->mask & event))
       d = NULL;
     if (d != NULL)
-      h->due[i] = NULL;
+      h->due[*order] = NULL;
   }
   if (duemask(h) == 0)
     restore(h);
@@ -121,7 +121,8 @@ static const las_Deed *take (las_Hook *h, int event) {
 }
 
 
-/* A coroutine that was made by the one with the hook has inherited it. */
+/* Does each deed that is due once: some make themselves due again, for the next
+   event. A coroutine that was made by the one with the hook has inherited it. */
 static void trampoline (lua_State *L, lua_Debug *ar) {
   las_Loop *lp = las_pushstate(L)->loop;
   int event = (ar->event == LUA_HOOKTAILCALL) ? LUA_MASKCALL : 1 << ar->event;
@@ -132,7 +133,8 @@ static void trampoline (lua_State *L, lua_Debug *ar) {
     lua_sethook(L, lp->hook.f, lp->hook.mask, lp->hook.count);
   else {
     const las_Deed *d;
-    while (lp->hook.co == L && (d = take(&lp->hook, event)) != NULL)
+    int order = 0;
+    while (lp->hook.co == L && (d = take(&lp->hook, event, &order)) != NULL)
       d->act(L, lp, ar);
     if (lp->hook.co == NULL && duemask(&lp->hook) != 0)
       las_movehook(lp, L);  /* came from a signal just now */

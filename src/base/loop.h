@@ -68,6 +68,7 @@ typedef struct las_RunState {
   uint8_t deadlocked;	/* the main task is to raise LAS_LBROKEN */
   uint8_t sigcancel;	/* does a first SIGINT only cancel? */
   volatile uint8_t interrupted;	/* what a SIGINT did: LAS_INTERRUPTED... */
+  uint32_t cleanup;	/* events of the hook since a SIGINT stopped a step */
 } las_RunState;
 
 /* las_RunState.overdue: a busy step saw it; the main task was woken, too */

@@ -22,17 +22,32 @@ static las_Loop *volatile sigloop = NULL;
 static struct sigaction former;
 
 
-/* Raises in the running step, which may be deep in a busy loop. */
-static void raiseinterrupt (lua_State *L, las_Loop *lp, lua_Debug *ar) {
-  (void)ar;
-  if (lp->run.interrupted == LAS_STOPPED)
-    luaL_error(L, "interrupted!");
-}
+#define CLEANUP	1000000	/* events of the hook until the error comes again */
+
+
+static void raiseinterrupt (lua_State *L, las_Loop *lp, lua_Debug *ar);
 
 
 static const las_Deed interrupt = {
   LAS_DINTERRUPT, LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, raiseinterrupt
 };
+
+
+/* Raises in the running step, which may be deep in a busy loop. Scopes have some
+   time to close; if the step then still runs, it has caught the error, and is
+   stopped at each instruction until it ends. */
+static void raiseinterrupt (lua_State *L, las_Loop *lp, lua_Debug *ar) {
+  uint32_t *n = &lp->run.cleanup;
+  (void)ar;
+  if (lp->run.interrupted != LAS_STOPPED)
+    return;
+  las_armhook(lp, L, &interrupt);
+  if (*n == 0 || *n > CLEANUP) {
+    *n += (*n == 0);
+    luaL_error(L, "interrupted!");
+  }
+  (*n)++;
+}
 
 
 static void onsigint (int sig) {
@@ -47,6 +62,7 @@ static void onsigint (int sig) {
     lp->run.interrupted = LAS_INTERRUPTED;
   else {
     lp->run.interrupted = LAS_STOPPED;
+    lp->run.cleanup = 0;
     if (lp->now.co != NULL)
       las_armhook(lp, lp->now.co, &interrupt);
     else if (lp->run.sigcancel && lp->L != NULL)
