@@ -106,8 +106,9 @@ local function report_hidden(err)
 end
 
 local function new_test(f, options, clock)
+  local grace = math.min(options.timeout or DEADLINE, shutdown.GRACE)
   return function(...)
-    local test = table.pack(fixtures.around(f, report_hidden), ...)
+    local test = table.pack(fixtures.around(f, grace, report_hidden), ...)
     for key, value in pairs(options) do
       test[key] = value
     end

@@ -76,6 +76,9 @@ describe("fixtures", function()
   testing.after_each(function()
     asyncio.sleep(0.001)
     log[#log + 1] = "after 2"
+    while fails.busy do
+      pcall(function() while true do end end)
+    end
     if fails.after2 then error("after 2 failed", 0) end
   end)
 
@@ -96,6 +99,27 @@ describe("fixtures", function()
     local text, ran = failure(function() asyncio.sleep(100) end, { timeout = 0.05 })
     assert.matches("^the test is not done after 0.05 s\n", text)
     assert.same({ "before", "after 2", "after 1" }, ran)
+  end)
+
+  it("are undone after a busy test that catches its deadline, whose line is told", function()
+    local line
+    local text, ran = failure(function()
+      line = debug.getinfo(1, "l").currentline
+      while true do pcall(function() while true do end end) end
+    end, { timeout = 0.1 })
+    assert.same({ "before", "after 2", "after 1" }, ran)
+    assert.matches(("fixtures_spec.lua:%d: the time limit was reached"):format(line + 1), text)
+    assert.not_matches("testing/fixtures.lua:%d+: the time limit", text)
+  end)
+
+  it("that are busy themselves after such a test are stopped, and the others run", function()
+    fails = { busy = true }
+    local text, ran = failure(function()
+      while true do pcall(function() while true do end end) end
+    end, { timeout = 0.1 })
+    fails = {}
+    assert.same({ "before", "after 2", "after 1" }, ran)
+    assert.matches("a function of after_each failed\n[^\n]*the time limit was reached", text)
   end)
 
   it("that fail make the test fail; all of them are undone, none is lost", function()

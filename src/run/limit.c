@@ -8,6 +8,7 @@
 #include "base/hook.h"
 #include "base/loop.h"
 #include "base/sentry.h"
+#include "base/trace.h"
 #include "task/future.h"
 
 
@@ -30,9 +31,23 @@ static const las_Deed late = {
 };
 
 
+/* Goes to the innermost Lua function, from which the error will come. Returns
+   whether that is the library's own. */
+static int isinown (lua_State *L, const las_Loop *lp, int *level,
+                    lua_Debug *ar) {
+  while (lua_getstack(L, *level, ar) && lua_getinfo(L, "Sl", ar)) {
+    if (ar->currentline > 0)
+      return las_isown(lp->S, ar->source);
+    (*level)++;
+  }
+  return 0;
+}
+
+
 /* Stops the step or callback that has reached the time limit of the run,
    wherever it is, unless it has ended meanwhile. If it catches the error it
-   is stopped again, and then at each instruction until it ends. */
+   is stopped again, and then at each instruction until it ends. The library's
+   own Lua code is not stopped halfway: it undoes what a test has done. */
 static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   int islate = (lp->run.limit != 0 && uv_hrtime() >= lp->run.limit &&
                 lp->stats.turns == lp->run.lateturn && !lp->run.spared);
@@ -41,15 +56,12 @@ static void stoplate (lua_State *L, las_Loop *lp, lua_Debug *ar) {
   int level = 0;
   if (islate && lp->run.overdue)
     las_armhook(lp, L, &late);
-  if (!islate || (ismain && lp->run.ending))
+  if (!islate || (ismain && lp->run.ending) || isinown(L, lp, &level, ar))
     return;
   if (ismain)
     lp->run.overdue = LAS_TOLD;
   else if (!lp->run.overdue)
     lp->run.overdue = LAS_LATE;
-  while (lua_getstack(L, level, ar) && lua_getinfo(L, "l", ar) &&
-         ar->currentline <= 0)
-    level++;
   luaL_where(L, level);
   lua_pushliteral(L, "the time limit was reached");
   lua_concat(L, 2);

@@ -165,6 +165,16 @@ static int core_set_limit (lua_State *L) {
 }
 
 
+/* extend_limit(loop, seconds): if the limit was reached, which stays so, the
+   clean-up of the main task gets more time before it is stopped */
+static int core_extend_limit (lua_State *L) {
+  las_Loop *lp = las_checkloop(L, 1);
+  if (lp->run.overdue)
+    lp->run.limit = uv_hrtime() + las_moment(las_checkseconds(L, 2));
+  return 0;
+}
+
+
 static int core_overdue (lua_State *L) {
   lua_pushboolean(L, ((las_Loop *)las_check(L, 1, LAS_TLOOP))->run.overdue);
   return 1;
@@ -177,6 +187,7 @@ void las_openrun (lua_State *L, int state) {
     {"interrupted", core_interrupted},
     {"set_grace", core_set_grace},
     {"set_limit", core_set_limit},
+    {"extend_limit", core_extend_limit},
     {"overdue", core_overdue},
     {NULL, NULL}
   };

@@ -2,6 +2,8 @@
 -- Busted calls its functions outside of any loop. So these only note which
 -- functions the next test must run, and in which order.
 
+local core = require("asyncio.core").api
+
 local fixtures = {}
 
 local function none()
@@ -34,11 +36,13 @@ function fixtures.note(_, kind, f)
   after_each(forget)
 end
 
---- Runs all functions, the last one first, even if one raises an error.
+--- Runs all functions, the last one first, even if one raises an error. After a
+-- test that reached its time limit each may take `grace` seconds.
 -- @return the first error in a table, or nil
-local function run_all(list, report)
-  local first
+local function run_all(list, grace, report)
+  local loop, first = core.get_running_loop(), nil
   for i = #list, 1, -1 do
+    core.extend_limit(loop, grace)
     local ok, err = pcall(list[i])
     if not ok and first then
       report(err)
@@ -50,8 +54,9 @@ local function run_all(list, report)
 end
 
 --- Puts the noted functions around the body of a test.
+-- @param grace seconds that functions may take after a test that was too slow
 -- @param report called with each error that is hidden by another one
-function fixtures.around(f, report)
+function fixtures.around(f, grace, report)
   local these = noted
   forget()
   if #these.before + #these.after == 0 then
@@ -59,7 +64,7 @@ function fixtures.around(f, report)
   end
   return function(...)
     local _ <close> = setmetatable({}, { __close = function(_, err)
-      local failed = run_all(these.after, report)
+      local failed = run_all(these.after, grace, report)
       if failed and err ~= nil then
         report(failed[1])
       elseif failed then
