@@ -79,7 +79,9 @@ static void dropserver (las_Resource *res) {
 }
 
 
-static const las_ResourceKind serverkind = {.name = "server", .drop = dropserver};
+static const las_ResourceKind serverkind = {
+  .name = "server", .drop = dropserver
+};
 
 
 /* Returns the listener, NULL after the finalizer of the server: those of older

@@ -20,7 +20,9 @@ static void drop (las_Resource *r) {
 }
 
 
-static const las_ResourceKind sharedkind = {.drop = drop, .tell = las_telldrops};
+static const las_ResourceKind sharedkind = {
+  .drop = drop, .tell = las_telldrops
+};
 
 
 int las_openshared (las_Loop *lp) {
