@@ -223,6 +223,38 @@ describe("the end of a program", function()
     end
   end)
 
+  it("makes nothing that it could not free any more", function()
+    local makers = {
+      "asyncio.new_event_loop()", "asyncio.run(type, 1)", "asyncio.StreamReader():feed_data(('x'):rep(5000))",
+      "coroutine.wrap(function() asyncio.new_event_loop() end)()",
+      "loop:run_until_complete(function() end)",
+    }
+    for _, make in ipairs(makers) do
+      for _, last in ipairs { "", "os.exit(0, true)", "asyncio.run(function() os.exit(0, true) end)" } do
+        ends(0, "false\tthe Lua state is being closed\n", ([[
+          local loop = asyncio.new_event_loop()
+          K = setmetatable({}, { __gc = function()
+            local ok, err = pcall(function() %s end)
+            print(ok, (err:gsub("^[^:]*:%%d+: ", "")))  -- where 'wrap' passed it on
+          end })
+          %s
+        ]]):format(make, last))
+      end
+    end
+  end)
+
+  it("is no earlier finalizer, which may make all", function()
+    ends(0, "true\n", [[
+      setmetatable({}, { __gc = function()
+        print(pcall(function()
+          asyncio.run(function() asyncio.sleep(0) end)
+          asyncio.StreamReader():feed_data("x")
+        end))
+      end })
+      collectgarbage()
+    ]])
+  end)
+
   it("may come while its loop was collected before", function()
     assert.equal("", ends(0, "a task was destroyed while it was pending\nend\n", [[
       do

@@ -162,3 +162,48 @@ void *las_check (lua_State *L, int i, enum las_Type t) {
   }
   return p;
 }
+
+
+/* Does 'os.exit' run at that level? It closes the state where it was called. */
+static int isexit (lua_State *L, lua_State *M, lua_Debug *ar) {
+  int is, top = lua_gettop(L);
+  if (!lua_checkstack(M, 1) || !lua_getinfo(M, "f", ar))
+    return 0;
+  lua_xmove(M, L, (M != L));
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "os");
+  if (lua_istable(L, -1))
+    lua_getfield(L, -1, "exit");
+  is = (lua_iscfunction(L, -1) &&
+        lua_tocfunction(L, -1) == lua_tocfunction(L, top + 1));
+  lua_settop(L, top);
+  return is;
+}
+
+
+/* As Lua has no question for this, it looks for a finalizer that nothing in Lua
+   can have called: only the closing of the state did. */
+int las_isending (lua_State *L) {
+  lua_State *M;
+  lua_Debug ar;
+  int level, ending = las_state(L)->ending;
+  if (ending || lua_gc(L, LUA_GCISRUNNING) > 0)
+    return ending;  /* the collector stands still in finalizers */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  M = lua_tothread(L, -1);
+  for (level = 0; !ending && lua_getstack(M, level, &ar); level++) {
+    if (lua_getinfo(M, "n", &ar) && ar.name != NULL &&
+        strcmp(ar.name, "__gc") == 0)
+      ending = !lua_getstack(M, level + 1, &ar) || isexit(L, M, &ar);
+  }
+  lua_pop(L, 1);
+  return ending;
+}
+
+
+void las_checkending (lua_State *L) {
+  if (las_unlikely(las_isending(L))) {
+    lua_pushliteral(L, "the Lua state is being closed");
+    lua_error(L);
+  }
+}

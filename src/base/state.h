@@ -104,6 +104,12 @@ LAS_API void *las_test (lua_State *L, las_State *S, int i, enum las_Type t);
 /* Like las_test, but raises an argument error. 'i' must be positive. */
 LAS_API void *las_check (lua_State *L, int i, enum las_Type t);
 
+/* Is the Lua state being closed? What is made then is never finalized, so
+   nothing may be made that holds more than Lua's memory. [-0, +0, m] */
+LAS_API int las_isending (lua_State *L);
+/* Raises if it is. */
+LAS_API void las_checkending (lua_State *L);
+
 /* Pushes the name of the object at 'i', if it has one: the one string among its
    user values. Returns whether it did. [-0, +(1 if so), -] */
 LAS_API int las_pushobjectname (lua_State *L, int i);

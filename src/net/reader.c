@@ -435,6 +435,7 @@ static int asyncio_StreamReader (lua_State *L) {
     las_checkoptions(L, 1, names);
     limit = las_optbytes(L, 1, "limit", 1, INT_MAX);
   }
+  las_checkending(L);
   box = (Box *)lua_newuserdatauv(L, sizeof(Box), LAS_NREADER);
   memset(box, 0, sizeof(*box));
   box->own.limit = (limit < 0) ? LAS_LIMIT : (uint32_t)limit;

@@ -151,6 +151,7 @@ static int core_new_event_loop (lua_State *L) {
   int err;
   if (las_state(L)->lost != 0)
     return las_raiseforeign(L, las_state(L)->lost);
+  las_checkending(L);
   lua_settop(L, 0);
   lp = (las_Loop *)lua_newuserdatauv(L, sizeof(*lp), LAS_NULOOP);
   memset(lp, 0, sizeof(*lp));

@@ -28,6 +28,7 @@ static void checkcanrun (lua_State *L, las_Loop *lp) {
     luaL_error(L, "a loop is already running in this Lua state");
   if (lp->S->lost != 0)
     las_raiseforeign(L, lp->S->lost);
+  las_checkending(L);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
 }
 
