@@ -198,7 +198,8 @@ describe("the second SIGINT", function()
   it("stops code that catches its error, however deep and often", function()
     for _, busy in ipairs {
       "while true do pcall(function() while true do end end) end",
-      "while true do pcall(asyncio.coroutine.wrap(function() while true do pcall(function() while true do end end) end end)) end",
+      "while true do pcall(asyncio.coroutine.wrap(function() "
+        .. "while true do pcall(function() while true do end end) end end)) end",
       "while true do pcall(string.rep, 'x', 10) end",
     } do
       assert.same({ "false\tinterrupted!\nafter\ttrue\n", 0 }, (run(([[
