@@ -21,9 +21,9 @@ static int namehandler (void *writer, char *text) {
   const las_Stream *s = *(las_Stream **)writer;
   const las_Listener *server;
   char peer[LAS_ADDRESS];
-  if (s == NULL || s->owner == NULL)
+  if (s == NULL || s->keeper == NULL)
     return 0;
-  server = (const las_Listener *)s->owner;
+  server = las_listenerof(s);
   if (server->path == NULL)
     las_peertext(&s->peer, peer);
   snprintf(text, LAS_TASKNAME, "handler of %s",

@@ -142,7 +142,7 @@ void las_wakeclosers (las_Listener *s) {
 
 
 static void onclosed (las_Stream *st) {
-  las_Listener *s = (las_Listener *)st->owner;
+  las_Listener *s = las_listenerof(st);
   s->nopen--;
   if (s->loop != NULL) {
     if (s->serving && s->nopen + 1 == s->max)
@@ -153,7 +153,7 @@ static void onclosed (las_Stream *st) {
 
 
 static void onfreed (las_Stream *st) {
-  las_unreflistener((las_Listener *)st->owner);
+  las_unreflistener(las_listenerof(st));
 }
 
 
@@ -179,7 +179,7 @@ static void onfailed (las_Listener *s, las_Future *f, int lost) {
 /* The handler has ended. What it wrote is still sent, unless it failed. */
 static void handled (las_Stream *st, las_Future *f, int lost) {
   if (f->item.state == LAS_FAILED)
-    onfailed((las_Listener *)st->owner, f, lost);
+    onfailed(las_listenerof(st), f, lost);
   if (f->item.state == LAS_FINISHED)
     las_closestream(st);
   else
@@ -250,8 +250,7 @@ static int acceptfd (int fd, struct sockaddr_storage *sa) {
 /* Ties the stream to the server until it is closed and its handler has ended.
    C only. */
 static void join (las_Listener *s, las_Stream *st) {
-  st->keeper = &keeper;
-  st->owner = s;
+  st->keeper = &s->keeper;
   s->refs++;
   s->nopen++;
   st->refs++;
@@ -443,6 +442,7 @@ static int runaccept (lua_State *L) {
 
 
 void las_initlistener (las_Listener *s) {
+  s->keeper = &keeper;
   s->refs = 1;
   s->job.trigger.item.type = LAS_JOB;
   s->job.run = runaccept;

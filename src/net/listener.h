@@ -8,6 +8,7 @@
 
 #include "base/item.h"
 #include "base/resource.h"
+#include "net/transport.h"
 
 
 typedef struct las_Socket {
@@ -30,6 +31,7 @@ typedef struct las_Listener {
   las_Trigger retry;	/* in the heap while 'starved' */
   las_Trigger freed;	/* in the loop's list while 'starved' */
   las_Resource res;
+  const las_Keeper *keeper;	/* its connections point at it */
   las_Loop *loop;	/* NULL once the loop has closed */
   las_Socket *sockets;
   las_List waiters;	/* tasks in wait_closed */
@@ -47,6 +49,10 @@ typedef struct las_Listener {
   uint8_t keepalive;
   uint8_t queued, starved, serving, closed;
 } las_Listener;
+
+/* The server that accepted the stream, which has a keeper. */
+#define las_listenerof(st) \
+  las_owner(((st)->keeper), las_Listener, keeper)
 
 /* user values of a server: the handler; the loop, which may be closed; the
    context in which it was made, or nil */

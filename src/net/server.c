@@ -386,7 +386,7 @@ static int endclients (lua_State *L, void (*end) (las_Stream *st)) {
   las_Listener *s = checkserver(L);
   las_Resource *r = (s->loop != NULL) ? s->loop->resources : NULL;
   for (; r != NULL; r = r->next) {
-    if (las_isstream(r) && las_owner(r, las_Stream, res)->owner == s)
+    if (las_isstream(r) && las_owner(r, las_Stream, res)->keeper == &s->keeper)
       end(las_owner(r, las_Stream, res));
   }
   return 0;

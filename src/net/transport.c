@@ -19,7 +19,7 @@
 
 static void freestream (las_Stream *s) {
   if (s->keeper != NULL)
-    s->keeper->freed(s);
+    (*s->keeper)->freed(s);
   s->sink->free(s);
 }
 
@@ -78,7 +78,7 @@ static void onclosed (uv_handle_t *h) {
   }
   s->loop = NULL;
   if (s->keeper != NULL)
-    s->keeper->closed(s);
+    (*s->keeper)->closed(s);
   if (--s->refs == 0)
     freestream(s);
 }

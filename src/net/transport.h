@@ -39,8 +39,8 @@ struct las_Stream {
   las_Loop *loop;	/* NULL once it or its loop is closed */
   las_Resource res;	/* the loop's list of what is open */
   const las_Sink *sink;
-  const las_Keeper *keeper;	/* NULL: none */
-  void *owner;		/* of the keeper: the server that accepted it */
+  const las_Keeper *const *keeper;	/* field of the server that accepted it,
+			or NULL */
   las_List drains;	/* tasks that wait until 'unsent' is low */
   las_List closers;	/* tasks that wait until it is closed */
   las_Task *connecting;	/* the task that waits for the connection */
