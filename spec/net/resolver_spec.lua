@@ -112,7 +112,7 @@ describe("a look-up", function()
     asyncio.await(first)
     if cancelled then
       assert.same({ "raised", "CancelledError" }, { try(asyncio.await, second) })
-      assert(log[3] == nil and (log[2] or "127.0.0.1") == "127.0.0.1")
+      assert.not_matches("went on", table.concat(log, " "))
     else  -- the threads came the other way round
       asyncio.await(second)
       assert.same({ "127.0.0.1", "went on", "first" }, log)
